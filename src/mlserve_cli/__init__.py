@@ -1,0 +1,1 @@
+"""From model.fit to a monitored production service, from the command line."""

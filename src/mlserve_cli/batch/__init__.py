@@ -1,0 +1,1 @@
+"""Files scored in bounded memory."""

@@ -1,0 +1,1 @@
+"""Estimators to ONNX, with proof that both agree."""

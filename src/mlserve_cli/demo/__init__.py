@@ -1,0 +1,1 @@
+"""The tutorial that mlserve runs by itself, and its data."""

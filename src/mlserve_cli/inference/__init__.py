@@ -1,0 +1,1 @@
+"""Predictors: one interface over an estimator and over ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""Artifacts on disk: formats, trust, manifest, model repository, save and load."""
