@@ -1,1 +1,68 @@
-"""From model.fit to a monitored production service, from the command line."""
+"""From model.fit to a monitored production service, from the command line.
+
+Every command of `mlserve` is a function here, imported when it is first used:
+
+| name | does |
+|---|---|
+| `save_model` | saves a fitted estimator or model file as a new version |
+| `load_model` | gives the estimator back, loading only types that are known or trusted |
+| `load_predictor` | gives a `Predictor`: one interface over an estimator and over ONNX |
+| `inspect_model`, `list_models` | tell what a model or a repository holds, running none of it |
+| `predict_file`, `BatchPredictor` | score a file in bounded memory |
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlserve_cli.batch import BatchOptions, BatchPredictor, BatchReport, predict_file
+    from mlserve_cli.errors import MlserveError
+    from mlserve_cli.inference.predictor import Engine, Prediction, Predictor
+    from mlserve_cli.serialization.inspection import inspect_model, list_models
+    from mlserve_cli.serialization.load import load_model, load_predictor
+    from mlserve_cli.serialization.save import save_model
+    from mlserve_cli.signature import Signature
+
+__all__ = [
+    "BatchOptions",
+    "BatchPredictor",
+    "BatchReport",
+    "Engine",
+    "MlserveError",
+    "Prediction",
+    "Predictor",
+    "Signature",
+    "inspect_model",
+    "list_models",
+    "load_model",
+    "load_predictor",
+    "predict_file",
+    "save_model",
+]
+
+_HOMES = {
+    "BatchOptions": "batch",
+    "BatchPredictor": "batch",
+    "BatchReport": "batch",
+    "Engine": "inference.predictor",
+    "MlserveError": "errors",
+    "Prediction": "inference.predictor",
+    "Predictor": "inference.predictor",
+    "Signature": "signature",
+    "inspect_model": "serialization.inspection",
+    "list_models": "serialization.inspection",
+    "load_model": "serialization.load",
+    "load_predictor": "serialization.load",
+    "predict_file": "batch",
+    "save_model": "serialization.save",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

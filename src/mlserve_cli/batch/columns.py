@@ -1,0 +1,129 @@
+"""The columns that a job adds: their names, and the text of their values."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlserve_cli.batch.options import BatchOptions, Output
+from mlserve_cli.errors import UsageError
+from mlserve_cli.signature import Signature
+from mlserve_cli.tables import buffers
+from mlserve_cli.tables.csv_table import csv_text
+
+if TYPE_CHECKING:
+    from mlserve_cli.inference.predictor import Batch, Predictor
+
+_DEFAULT_NAME = BatchOptions().prediction_column
+
+
+def added_names(
+    signature: Signature, options: BatchOptions, existing: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Names of the columns that the job adds.
+
+    Args:
+        signature: What the model returns.
+        options: What the job is asked for.
+        existing: Names of the input's columns.
+
+    Raises:
+        UsageError: The model has no such output, or a column of that name exists already.
+    """
+    names: tuple[str, ...] = ()
+    if options.output in (Output.LABEL, Output.BOTH):
+        names += _label_names(signature, options.prediction_column)
+    if options.output in (Output.PROBABILITIES, Output.BOTH):
+        if not signature.probabilities or signature.classes is None:
+            raise UsageError("The model gives no class probabilities.", hint="Use --output label")
+        names += tuple(f"probability_{label}" for label in signature.classes)
+    if options.output is Output.RAW:
+        if not signature.decision:
+            raise UsageError("The model has no decision function.", hint="Use --output label")
+        names += signature.decision
+    _refuse_collisions(names, existing, options)
+    return names
+
+
+def _label_names(signature: Signature, name: str) -> tuple[str, ...]:
+    if len(signature.outputs) == 1:
+        return (name if name != _DEFAULT_NAME else signature.outputs[0],)
+    prefix = "" if name == _DEFAULT_NAME else f"{name}_"
+    return tuple(prefix + output for output in signature.outputs)
+
+
+def _refuse_collisions(
+    names: tuple[str, ...], existing: tuple[str, ...], options: BatchOptions
+) -> None:
+    taken = [name for name in names if name in existing]
+    if taken:
+        movable = options.output in (Output.LABEL, Output.BOTH) and not taken[0].startswith(
+            "probability_"
+        )
+        raise UsageError(
+            f"The input already has a column named {taken[0]!r}; it is not overwritten.",
+            hint="Choose another name: --prediction-column NAME"
+            if movable
+            else "Rename that column of the input.",
+        )
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UsageError(f"Two of the added columns would be named {twice[0]!r}.")
+
+
+def scored(predictor: "Predictor", batch: "Batch", output: Output) -> list[NDArray[Any]]:
+    """The values of the added columns, each of shape `(rows,)`.
+
+    Raises:
+        SignatureError: The model does not take these values.
+        EngineError: The model failed for another reason.
+    """
+    if output is Output.RAW:
+        return _columns(predictor.decision_function(batch))
+    prediction = predictor.predict(batch, probabilities=output is not Output.LABEL)
+    columns = [] if output is Output.PROBABILITIES else _columns(prediction.labels)
+    if prediction.probabilities is not None and output is not Output.LABEL:
+        columns += _columns(prediction.probabilities)
+    return columns
+
+
+def _columns(values: NDArray[Any]) -> list[NDArray[Any]]:
+    return [values] if values.ndim == 1 else [values[:, k] for k in range(values.shape[1])]
+
+
+def as_text(values: NDArray[Any], delimiter: str) -> pa.BinaryArray:
+    """Values as CSV fields.
+
+    Numbers are the shortest text that reads back as the same number, whole floats with `.0`;
+    missing numbers are `nan`. Truth values are `True` and `False`.
+    """
+    if values.dtype.kind in "iu":
+        return buffers.from_numpy(values).cast(pa.string()).cast(pa.binary())
+    if values.dtype.kind == "f":
+        return _floats(values)
+    known: dict[Any, bytes] = {}
+    fields = []
+    for value in values.tolist():
+        field = known.get(value)
+        if field is None:
+            field = known[value] = csv_text(_plain(value), delimiter).encode()
+        fields.append(field)
+    return buffers.texts(fields)
+
+
+def _floats(values: NDArray[np.floating[Any]]) -> pa.BinaryArray:
+    if values.dtype.itemsize < 4:
+        values = values.astype(np.float32)
+    array = buffers.from_numpy(values).cast(pa.string()).cast(pa.binary())
+    whole = pc.match_substring_regex(array, r"^-?[0-9]+$")
+    if not whole.true_count:
+        return array
+    point, nothing = buffers.texts([b".0", b""])
+    return pc.if_else(whole, pc.binary_join_element_wise(array, point, nothing), array)
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,159 @@
+"""A file scored in bounded memory."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlserve_cli.batch.columns import added_names
+from mlserve_cli.batch.options import BatchOptions, BatchReport, Progress
+from mlserve_cli.batch.scoring import BlockScorer, Piece
+from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
+from mlserve_cli.tables.fault import RowFaultError
+from mlserve_cli.tables.interface import Table
+from mlserve_cli.tables.opening import check_formats, open_table
+from mlserve_cli.tables.sink import Sink
+from mlserve_cli.tables.source import Source
+
+if TYPE_CHECKING:
+    from mlserve_cli.inference.predictor import Batch, Prediction, Predictor
+
+# Blocks that wait for a worker beyond those being scored; enough to bridge a slow write.
+_SPARE_BLOCKS = 2
+
+
+def predict_file(
+    source: str | Path,
+    destination: str | Path,
+    predictor: "Predictor",
+    options: BatchOptions | None = None,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> BatchReport:
+    """Scores a file: each row as it came, with the model's answer added.
+
+    Memory does not grow with the file. The destination appears whole or not at all.
+
+    Args:
+        source: A CSV or TSV file, plain or compressed, or `-` for standard input.
+        destination: The file to write, or `-` for standard output.
+        predictor: The model.
+        options: What to add and how to read; None means the defaults.
+        progress: Called after each written block.
+        clock: Gives the time in seconds.
+
+    Raises:
+        UsageError: The options do not fit the file or the model.
+        InputError: The input cannot be read.
+        SignatureError: A row does not fit the model.
+        EngineError: The model failed, or the output could not be written.
+        BrokenPipeError: The reader of standard output has gone.
+    """
+    started = clock()
+    options = options or BatchOptions()
+    check_formats(str(source), str(destination), options.table)
+    with Source(source) as stream:
+        table = open_table(stream, predictor.signature, options.table)
+        names = added_names(predictor.signature, options, table.columns)
+        scorer = BlockScorer(predictor, options, table.delimiter, len(names))
+        with Sink(destination, apart_from=stream.details) as sink:
+            sink.write(table.header(names))
+            rows = 0
+            for piece in _pieces(table, scorer, stream.name):
+                for data in piece.data:
+                    sink.write(data)
+                rows += piece.rows
+                if progress is not None:
+                    progress(Progress(stream.bytes_read, stream.size_bytes, rows))
+    seconds = clock() - started
+    return BatchReport(
+        rows=rows,
+        seconds=seconds,
+        rows_per_second=rows / seconds if seconds > 0 else 0.0,
+        engine=predictor.engine.value,
+        source=str(source),
+        destination=str(destination),
+    )
+
+
+def _pieces(table: Table, scorer: BlockScorer, name: str) -> Iterator[Piece]:
+    """Scored blocks in input order; an error names the row in the file."""
+    rows, lines = 0, table.lines_before_rows
+    with closing(_in_order(table, scorer)) as futures:
+        for future in futures:
+            try:
+                piece = future.result()
+            except RowFaultError as fault:
+                raise fault.located(name, rows, lines) from fault
+            rows += piece.rows
+            lines += piece.lines
+            yield piece
+
+
+def _in_order(table: Table, scorer: BlockScorer) -> "Generator[Future[Piece], None, None]":
+    """Blocks under way, oldest first, of which only so many exist at any time."""
+    waiting: deque[Future[Piece]] = deque()
+    threads = scorer.options.threads
+    with single_threaded():
+        workers = ThreadPoolExecutor(threads, "batch", initializer=one_thread_per_worker)
+        try:
+            for future in _submitted(table, scorer, workers):
+                waiting.append(future)
+                if len(waiting) >= threads + _SPARE_BLOCKS:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            workers.shutdown(cancel_futures=True)
+
+
+def _submitted(
+    table: Table, scorer: BlockScorer, workers: ThreadPoolExecutor
+) -> Iterator["Future[Piece]"]:
+    try:
+        for block in table.blocks():
+            yield workers.submit(scorer.score, block)
+    except RowFaultError as fault:
+        # Its turn comes after the blocks before it: an earlier row may be at fault too.
+        yield _failed(fault)
+
+
+def _failed(fault: RowFaultError) -> "Future[Piece]":
+    future: Future[Piece] = Future()
+    future.set_exception(fault)
+    return future
+
+
+class BatchPredictor:
+    """Scores batches and files with one model.
+
+    Args:
+        predictor: The model.
+    """
+
+    def __init__(self, predictor: "Predictor") -> None:
+        self.predictor = predictor
+
+    def predict_batch(self, batch: "Batch", *, probabilities: bool = False) -> "Prediction":
+        """What the model says about a batch, laid out as its signature says.
+
+        Raises:
+            SignatureError: The model does not take these values.
+            EngineError: The model failed for another reason.
+        """
+        return self.predictor.predict(batch, probabilities=probabilities)
+
+    def predict_file(
+        self,
+        source: str | Path,
+        destination: str | Path,
+        options: BatchOptions | None = None,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> BatchReport:
+        """Scores a file, as the function of the same name does."""
+        return predict_file(source, destination, self.predictor, options, progress=progress)

@@ -1,0 +1,95 @@
+"""What a batch job is asked for and what it reports."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from mlserve_cli.errors import UsageError
+from mlserve_cli.tables.options import BLOCK_BYTES, TableOptions
+
+
+class Output(StrEnum):
+    """Which columns are added."""
+
+    LABEL = "label"
+    PROBABILITIES = "probabilities"
+    BOTH = "both"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How to score a file.
+
+    Attributes:
+        output: Which columns are added; `raw` adds the columns of the decision function.
+        columns: With a header, the columns to feed to the model, in its order; without one, the
+            names of all columns of the file. None matches them with the model's signature.
+        header: Whether the first record names the columns.
+        batch_rows: The most rows to score in one call; None scores a block in one call.
+        prediction_column: Name of the column with the predicted values. Where the model predicts
+            several values, another name than `prediction` is put before each of their names.
+        delimiter: What separates two fields; None means a tab for .tsv, else a comma.
+        block_bytes: How much of the input is read, parsed and scored at once.
+        threads: How many blocks are scored at the same time.
+    """
+
+    output: Output = Output.LABEL
+    columns: tuple[str, ...] | None = None
+    header: bool = True
+    batch_rows: int | None = None
+    prediction_column: str = "prediction"
+    delimiter: str | None = None
+    block_bytes: int = BLOCK_BYTES
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("batch_rows", "block_bytes", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} is {value}; it must be at least 1.")
+
+    @property
+    def table(self) -> TableOptions:
+        """The part that says how to read the input."""
+        return TableOptions(self.columns, self.header, self.delimiter, self.block_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        bytes_read: Bytes taken from the input, before decompression.
+        total_bytes: Size of the input; None where it is a pipe.
+        rows: Rows written.
+    """
+
+    bytes_read: int
+    total_bytes: int | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a job did.
+
+    Attributes:
+        rows: Rows scored.
+        seconds: Time from the call to the finished file.
+        rows_per_second: Their quotient.
+        engine: Where scoring ran.
+        source: The input, as the caller named it.
+        destination: The output, as the caller named it.
+    """
+
+    rows: int
+    seconds: float
+    rows_per_second: float
+    engine: str
+    source: str
+    destination: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-able values."""
+        return asdict(self)

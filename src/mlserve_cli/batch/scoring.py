@@ -1,0 +1,125 @@
+"""One block scored: parsed, fed to the predictor, and joined with what the predictor says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlserve_cli.batch.columns import as_text, scored
+from mlserve_cli.batch.options import BatchOptions
+from mlserve_cli.errors import EngineError, SignatureError
+from mlserve_cli.tables.fault import RowFaultError
+from mlserve_cli.tables.interface import Block, Rows
+
+if TYPE_CHECKING:
+    from mlserve_cli.inference.predictor import Batch, Predictor
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A scored block, ready to be written.
+
+    Attributes:
+        rows: How many rows it has.
+        lines: How many line ends the block has.
+        data: The bytes to write, in order.
+    """
+
+    rows: int
+    lines: int
+    data: "list[bytes | memoryview]"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockScorer:
+    """Scores blocks. Safe to use from several threads at once.
+
+    Attributes:
+        predictor: The model.
+        options: What is asked for.
+        delimiter: What separates two fields of the output.
+        added: How many columns are added.
+    """
+
+    predictor: "Predictor"
+    options: BatchOptions
+    delimiter: str
+    added: int
+
+    def score(self, block: Block) -> Piece:
+        """Parses, scores and joins.
+
+        Raises:
+            RowFaultError: A row that does not fit the model.
+            SignatureError: The model refuses the block, but none of its rows alone.
+            EngineError: The model fails.
+        """
+        rows = block.parse()
+        if rows.batch is None:
+            return Piece(0, rows.lines, rows.joined([]))
+        step = self.options.batch_rows or rows.count
+        parts = [
+            self._scored(rows, start, min(start + step, rows.count))
+            for start in range(0, rows.count, step)
+        ]
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        texts = [as_text(column, self.delimiter) for column in columns]
+        return Piece(rows.count, rows.lines, rows.joined(texts))
+
+    def _scored(self, rows: Rows, start: int, stop: int) -> list[NDArray[Any]]:
+        batch = rows.batch
+        assert batch is not None
+        part = batch if stop - start == rows.count else _sliced(batch, start, stop)
+        try:
+            columns = scored(self.predictor, part, self.options.output)
+        except (SignatureError, EngineError) as error:
+            row, cause = self._first_refused(batch, start, stop, error)
+            if row is None:
+                raise
+            raise RowFaultError(
+                row,
+                rows.lines_before(row),
+                cause.message,
+                column=getattr(cause, "column", None),
+                kind=type(cause),
+            ) from cause
+        lengths = {len(column) for column in columns}
+        if lengths != {stop - start} or len(columns) != self.added:
+            raise EngineError(
+                f"The model returned {len(columns)} columns of {sorted(lengths)} values for "
+                f"{stop - start} rows; {self.added} columns were expected."
+            )
+        return columns
+
+    def _first_refused(
+        self, batch: "Batch", start: int, stop: int, error: SignatureError | EngineError
+    ) -> tuple[int | None, SignatureError | EngineError]:
+        """The first row that is refused by itself, and why; None where no row is."""
+        while stop - start > 1:
+            middle = (start + stop) // 2
+            refusal = self._refusal(batch, start, middle)
+            if refusal is not None:
+                stop, error = middle, refusal
+                continue
+            refusal = self._refusal(batch, middle, stop)
+            if refusal is None:
+                return None, error
+            start, error = middle, refusal
+        return start, error
+
+    def _refusal(
+        self, batch: "Batch", start: int, stop: int
+    ) -> SignatureError | EngineError | None:
+        try:
+            scored(self.predictor, _sliced(batch, start, stop), self.options.output)
+        except (SignatureError, EngineError) as error:
+            return error
+        return None
+
+
+def _sliced(batch: "Batch", start: int, stop: int) -> "Batch":
+    if isinstance(batch, Mapping):
+        return {name: values[start:stop] for name, values in batch.items()}
+    return batch[start:stop]

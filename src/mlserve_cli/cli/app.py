@@ -1,0 +1,44 @@
+"""The `mlserve` command with all its subcommands."""
+
+import importlib.metadata
+from typing import Annotated
+
+import typer
+
+from mlserve_cli.cli.batch_predict import batch_predict
+from mlserve_cli.cli.demo import demo
+from mlserve_cli.cli.inspect import inspect
+from mlserve_cli.cli.outcome import OutcomeGroup
+from mlserve_cli.cli.save import save
+
+app = typer.Typer(
+    cls=OutcomeGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlserve {importlib.metadata.version('mlserve-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def mlserve(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """From model.fit to a monitored production service, from the command line."""
+
+
+app.command("save")(save)
+app.command("inspect")(inspect)
+app.command("batch-predict")(batch_predict)
+app.command("demo")(demo)

@@ -1,0 +1,160 @@
+"""`mlserve batch-predict`."""
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlserve_cli.cli.options import DEFAULT_MODELS, Json, Model, Models, Trust
+from mlserve_cli.cli.output import print_json, stderr, working
+from mlserve_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlserve_cli.batch import BatchOptions, BatchReport
+    from mlserve_cli.inference.predictor import Predictor
+
+
+class Output(StrEnum):
+    """Columns that are added to the output."""
+
+    LABEL = "label"
+    PROBABILITIES = "probabilities"
+    BOTH = "both"
+    RAW = "raw"
+
+
+class EngineChoice(StrEnum):
+    """Where scoring runs."""
+
+    AUTO = "auto"
+    SKLEARN = "sklearn"
+    ONNX = "onnx"
+
+
+def batch_predict(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN", help="CSV or TSV file, plain or compressed (gzip, zstd, bz2); - is stdin."
+        ),
+    ],
+    destination: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="File to write, compressed if it ends in .gz, .zst or .bz2; - is stdout.",
+        ),
+    ],
+    model: Model = None,
+    output: Annotated[
+        Output,
+        typer.Option(
+            help="What to add: the predicted label, one probability per class, both, or the raw "
+            "scores of the decision function."
+        ),
+    ] = Output.LABEL,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="Columns that feed a model without column names, in its order; with --no-header, "
+            "the names of all columns of the file.",
+        ),
+    ] = None,
+    header: Annotated[
+        bool, typer.Option("--header/--no-header", help="Whether the first line holds the names.")
+    ] = True,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(metavar="CHAR", help="Between fields. Default: a tab for .tsv, else a comma."),
+    ] = None,
+    prediction_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the column of predictions.")
+    ] = "prediction",
+    batch_rows: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Rows per call of the model, at the most."),
+    ] = None,
+    engine: Annotated[
+        EngineChoice, typer.Option(help="Where to score; auto takes ONNX where the model has it.")
+    ] = EngineChoice.AUTO,
+    models: Models = DEFAULT_MODELS,
+    trust: Trust = None,
+    json: Json = False,
+) -> None:
+    """Add a model's predictions to the rows of a file.
+
+    Every input column is kept byte for byte. Columns are matched by name in any order; columns the
+    model does not know pass through. Memory does not grow with the file.
+    """
+    if json and destination == "-":
+        raise UsageError("--json and OUT - would both write to stdout; choose one.")
+    with working("Loading the model"):
+        from mlserve_cli.batch import BatchOptions
+        from mlserve_cli.batch import Output as BatchOutput
+        from mlserve_cli.inference.predictor import Engine
+        from mlserve_cli.serialization.load import load_predictor
+
+        predictor = load_predictor(
+            model,
+            engine=None if engine is EngineChoice.AUTO else Engine(engine),
+            models=models,
+            trust=trust or (),
+        )
+    options = BatchOptions(
+        output=BatchOutput(output),
+        columns=None if columns is None else tuple(columns.split(",")),
+        header=header,
+        delimiter=_unescape(delimiter),
+        prediction_column=prediction_column,
+        batch_rows=batch_rows,
+    )
+    report = _predict_with_progress(source, destination, predictor, options)
+    if json:
+        print_json(report)
+    else:
+        typer.echo(
+            f"{report.rows:,} rows in {report.seconds:.2f} s, "
+            f"{report.rows_per_second:,.0f} rows/s ({report.engine})",
+            err=True,
+        )
+
+
+def _unescape(delimiter: str | None) -> str | None:
+    return "\t" if delimiter == "\\t" else delimiter
+
+
+def _predict_with_progress(
+    source: str, destination: str, predictor: "Predictor", options: "BatchOptions"
+) -> "BatchReport":
+    from mlserve_cli.batch import predict_file
+
+    if not sys.stderr.isatty():
+        return predict_file(source, destination, predictor, options)
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("Scoring"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task("score", total=None, rows=0)
+        return predict_file(
+            source,
+            destination,
+            predictor,
+            options,
+            progress=lambda now: bar.update(
+                task, completed=now.bytes_read, total=now.total_bytes, rows=now.rows
+            ),
+        )

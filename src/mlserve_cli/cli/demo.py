@@ -1,0 +1,98 @@
+"""`mlserve demo`."""
+
+import contextlib
+import shlex
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlserve_cli.cli.output import stdout
+from mlserve_cli.errors import EngineError, UsageError
+
+_STEPS = (
+    (
+        "Save the model. Its data give the signature and prove that the saved file predicts alike.",
+        "save train.py:model --name penguins --data penguins_2007_2008.csv --target species",
+    ),
+    ("See what was saved.", "inspect penguins"),
+    (
+        "Score the penguins of 2009. Their own columns come back byte for byte.",
+        "batch-predict penguins_2009.csv scored.csv --model penguins --output both",
+    ),
+)
+
+_SHOWN_ROWS = 5
+
+
+def demo(
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", metavar="DIR", help="Leave the files in this folder to play with."),
+    ] = None,
+) -> None:
+    """Train, save, inspect and use a model on real data, showing each command.
+
+    The data are 344 penguins (Gorman, Williams and Fraser 2014, CC0), measured from 2007 to 2009.
+    """
+    with contextlib.ExitStack() as stack:
+        if keep is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlserve-demo-")))
+        else:
+            folder = _new_folder(keep)
+        stack.enter_context(contextlib.chdir(folder))
+        _run()
+    if keep is not None:
+        typer.echo(f"\nThe files are in {keep}. Go there and try the commands yourself.")
+
+
+def _run() -> None:
+    from rich.syntax import Syntax
+
+    from mlserve_cli.demo import TRAIN_SCRIPT, write_demo_files
+
+    write_demo_files(Path())
+    console = stdout()
+    console.print("A model that tells the species of a penguin, and 344 penguins to try it on.\n")
+    _print_command(f"cat {TRAIN_SCRIPT}")
+    code = Path(TRAIN_SCRIPT).read_text(encoding="utf-8").rstrip()
+    console.print(Syntax(code, "python", background_color="default"))
+    for explanation, command in _STEPS:
+        console.print(f"\n[dim]# {explanation}[/dim]")
+        _print_command(f"mlserve {command}")
+        _invoke(command)
+    _print_command("\nhead scored.csv".replace("head", f"head -{_SHOWN_ROWS + 1}"))
+    lines = Path("scored.csv").read_text(encoding="utf-8").splitlines()
+    console.print("\n".join(lines[: _SHOWN_ROWS + 1]), markup=False)
+    _print_accuracy(lines)
+
+
+def _print_accuracy(lines: list[str]) -> None:
+    import csv
+
+    rows = list(csv.DictReader(lines))
+    right = sum(row["species"] == row["prediction"] for row in rows)
+    stdout().print(
+        f"\n{right} of {len(rows)} penguins of 2009 got their true species, by a model that has "
+        "never seen that year."
+    )
+
+
+def _print_command(command: str) -> None:
+    stdout().print(f"[bold green]$[/bold green] [bold]{command}[/bold]")
+
+
+def _invoke(command: str) -> None:
+    from mlserve_cli.cli.app import app
+
+    exit_code = app(shlex.split(command), prog_name="mlserve", standalone_mode=False)
+    if exit_code:
+        raise EngineError(f"The demo stopped: mlserve {command} ended with exit code {exit_code}.")
+
+
+def _new_folder(path: Path) -> Path:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} exists and is not an empty folder.", hint="Name a new folder.")
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,57 @@
+"""Options that several commands share."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_MODELS = Path("models")
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Names in the model repository, for shell completion."""
+    from mlserve_cli.serialization.repository import ModelRepository
+
+    names = ModelRepository(os.environ.get("MLSERVE_MODELS", DEFAULT_MODELS)).names()
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Models = Annotated[
+    Path,
+    typer.Option(
+        "--models",
+        metavar="DIR",
+        envvar="MLSERVE_MODELS",
+        help="Folder of the model repository.",
+        rich_help_panel="Model",
+    ),
+]
+
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="TYPE",
+        envvar="MLSERVE_TRUST",
+        help="Load this type, `module.Name`, although mlserve does not know it. To trust a type "
+        "means to run its code while loading. Repeat for more.",
+        rich_help_panel="Model",
+    ),
+]
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        envvar=["MLSERVE_MODEL", "MODEL_PATH"],
+        help="A model file, an artifact, an MLflow model directory, NAME or NAME/VERSION. "
+        "Default: the only model in the repository.",
+        autocompletion=complete_model,
+        rich_help_panel="Model",
+    ),
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -1,0 +1,57 @@
+"""What commands print: results to stdout, progress and notes to stderr."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+def print_json(value: object) -> None:
+    """Prints a dataclass, mapping or sequence as indented JSON."""
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    sys.stdout.write(text.decode() + "\n")
+
+
+def stdout() -> "Console":
+    """The console for results. Nothing is wrapped or coloured where it is not a terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def stderr() -> "Console":
+    """The console for progress."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def working(doing: str) -> Iterator[None]:
+    """Shows a spinner on a terminal while something slow goes on."""
+    with stderr().status(f"{doing} ..."):
+        yield
+
+
+def fields(rows: Sequence[tuple[str, "RenderableType"]]) -> "RenderableType":
+    """Names and values below each other, the names dimmed."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(name, value)
+    return grid
+
+
+def size(size_bytes: int) -> str:
+    """A size as people write it."""
+    from rich.filesize import decimal
+
+    return decimal(size_bytes)

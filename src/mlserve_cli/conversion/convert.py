@@ -1,0 +1,234 @@
+"""Conversion of a fitted estimator to ONNX, verified against the estimator."""
+
+import json
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pandas as pd
+
+from mlserve_cli.conversion.families import SCORES, TRANSFORMS
+from mlserve_cli.conversion.graph import ML_DOMAIN, OPSET, Graph
+from mlserve_cli.conversion.inputs import declare_inputs
+from mlserve_cli.conversion.outputs import chosen, translate_outputs
+from mlserve_cli.conversion.parity import TOLERANCE, ParityReport, RowSource
+from mlserve_cli.conversion.table import MISSING_TEXT
+from mlserve_cli.conversion.translator import Translator, type_name
+from mlserve_cli.conversion.verification import Rows, verify
+from mlserve_cli.errors import UsageError
+from mlserve_cli.inference.describe import describe_estimator
+from mlserve_cli.inference.onnx import create_session
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import onnxruntime
+
+    from mlserve_cli.conversion.verification import Data
+    from mlserve_cli.signature import Signature
+
+
+class Precision(StrEnum):
+    """Numbers that the graph computes with.
+
+    AUTO: whatever is exact, which is FLOAT64 today.
+    """
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A converted model and how far it agrees with the estimator.
+
+    Attributes:
+        model: Content of the ONNX file.
+        precision: Numbers that the graph computes with.
+        parity: The comparison with the estimator.
+        signature: Inputs and outputs that it was converted with.
+        opset: Version of the standard operators.
+        ml_opset: Version of the `ai.onnx.ml` operators; None where there are none.
+        operators: How many nodes of each operator the graph has.
+    """
+
+    model: bytes
+    precision: Precision
+    parity: ParityReport
+    signature: "Signature"
+    opset: int
+    ml_opset: int | None
+    operators: dict[str, int]
+
+
+class ParityError(UsageError):
+    """A converted model that does not agree with its estimator.
+
+    Args:
+        message: How far, and on which rows.
+        conversion: The model all the same.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, conversion: Conversion) -> None:
+        super().__init__(
+            message,
+            hint="Serve the estimator itself, or keep the ONNX model all the same: "
+            "--allow-mismatch, or a larger --tolerance.",
+        )
+        self.conversion = conversion
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to convert.
+
+    Attributes:
+        precision: Numbers to compute with.
+        tolerance: Largest difference that passes.
+        opset: Version of the standard operators; None for the lowest that has them all.
+        outputs: Names of outputs to keep; None for those that serving needs.
+        metadata: Entries for the file beside its own.
+    """
+
+    precision: Precision = Precision.AUTO
+    tolerance: float = TOLERANCE
+    opset: int | None = None
+    outputs: "Collection[str] | None" = None
+    metadata: "tuple[tuple[str, str], ...]" = ()
+
+
+def convert_to_onnx(
+    estimator: Any,
+    signature: "Signature | None" = None,
+    *,
+    data: "Data | None" = None,
+    source: RowSource = RowSource.DATA,
+    options: Options | None = None,
+    allow_mismatch: bool = False,
+) -> Conversion:
+    """Converts a fitted estimator and compares the result with it.
+
+    Args:
+        estimator: Fitted; scikit-learn's, or a boosting library's.
+        signature: What it takes; learnt from the estimator and the data if not given.
+        data: Rows to compare on: a frame, a matrix or a mapping of columns. Rows made from the
+            signature and the model (thresholds hit exactly, extremes, missing values, unknown
+            categories) are compared in any case where there is no data.
+        source: Where the data comes from, for the report.
+        options: Precision, tolerance, opset, outputs and metadata.
+        allow_mismatch: Whether to return a model that does not agree.
+
+    Raises:
+        UnsupportedEstimatorError: Some step has no exact ONNX form.
+        ParityError: The converted model disagrees.
+        UsageError: An opset or an output that does not exist.
+    """
+    options = options or Options()
+    if signature is None:
+        frame = data if isinstance(data, pd.DataFrame) else None
+        signature = describe_estimator(estimator, frame)
+    rows = Rows.of(estimator, signature, data, source)
+    precision = Precision.FLOAT32 if options.precision is Precision.FLOAT32 else Precision.FLOAT64
+    model = write_model(estimator, signature, replace(options, precision=precision))
+    parity = verify(estimator, signature, model.SerializeToString(), rows, options.tolerance)
+    conversion = _conversion(model, precision, parity, signature)
+    if not parity.passed and not allow_mismatch:
+        raise ParityError(_disagreement(parity), conversion)
+    return conversion
+
+
+def write_model(estimator: Any, signature: "Signature", options: Options) -> onnx.ModelProto:
+    """The ONNX model, not verified.
+
+    Raises:
+        UnsupportedEstimatorError: Some step has no exact ONNX form.
+    """
+    if options.opset is not None and options.opset < OPSET:
+        raise UsageError(
+            f"Opset {options.opset} lacks operators that exact models need; expected at least "
+            f"{OPSET}.",
+            hint=f"Leave --opset out: every ONNX Runtime from 1.21 on reads {OPSET}.",
+        )
+    graph = Graph(np.float32 if options.precision is Precision.FLOAT32 else np.float64)
+    translator = Translator(graph, TRANSFORMS, SCORES)
+    table = declare_inputs(graph, signature)
+    available = translate_outputs(translator, estimator, table, signature.task)
+    model = graph.model(chosen(available, options.outputs))
+    if options.opset is not None:
+        next(one for one in model.opset_import if not one.domain).version = options.opset
+    entries = _metadata(estimator, signature) | dict(options.metadata)
+    onnx.helper.set_model_props(model, entries)
+    return model
+
+
+def _metadata(estimator: Any, signature: "Signature") -> dict[str, str]:
+    columns = [{"name": one.name, "dtype": str(one.dtype)} for one in signature.columns]
+    entries: dict[str, Any] = {
+        "task": str(signature.task),
+        "estimator": type_name(estimator),
+        "columns": columns,
+        "classes": list(signature.classes) if signature.classes else None,
+        "missing_text": MISSING_TEXT,
+    }
+    return {
+        f"mlserve.{name}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in entries.items()
+        if value is not None
+    }
+
+
+def _conversion(
+    model: onnx.ModelProto, precision: Precision, parity: ParityReport, signature: "Signature"
+) -> Conversion:
+    versions = {one.domain: one.version for one in model.opset_import}
+    operators: dict[str, int] = {}
+    for node in model.graph.node:
+        operators[node.op_type] = operators.get(node.op_type, 0) + 1
+    return Conversion(
+        model=model.SerializeToString(),
+        precision=precision,
+        parity=parity,
+        signature=signature,
+        opset=versions[""],
+        ml_opset=versions.get(ML_DOMAIN),
+        operators=operators,
+    )
+
+
+def _disagreement(parity: ParityReport) -> str:
+    parts = [
+        f"The ONNX model differs from the estimator on {parity.rows} rows of {parity.source}: "
+        f"{parity.label_mismatches} labels differ, and numbers by up to "
+        f"{parity.max_difference:.3g}; expected at most {parity.tolerance:.3g}."
+    ]
+    if parity.worst_rows:
+        first = parity.worst_rows[0]
+        parts.append(
+            f"Row {first.row + 1}, {first.output}: expected {first.expected}, found {first.found}."
+        )
+    if parity.cause:
+        parts.append(f"The first step that differs is {parity.cause!r}.")
+    return " ".join(parts)
+
+
+def save_onnx(conversion: Conversion | bytes, path: str | Path) -> Path:
+    """Writes a converted model to a file, beside its target first; returns the path."""
+    target = Path(path)
+    content = conversion if isinstance(conversion, bytes) else conversion.model
+    beside = target.with_name(f".{target.name}.partial")
+    beside.write_bytes(content)
+    beside.replace(target)
+    return target
+
+
+def create_inference_session(
+    model: "str | Path | bytes", *, threads: int = 1
+) -> "onnxruntime.InferenceSession":
+    """An ONNX Runtime session set for serving: see `mlserve_cli.inference.onnx.create_session`."""
+    return create_session(model, threads=threads)

@@ -1,0 +1,66 @@
+"""Inputs of the graph from a signature."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlserve_cli.conversion.graph import Graph, Kind
+from mlserve_cli.conversion.table import MISSING_TEXT, Block, Table
+from mlserve_cli.signature import Column, DType, Layout
+
+if TYPE_CHECKING:
+    from mlserve_cli.inference.predictor import Batch
+    from mlserve_cli.signature import Signature
+
+MATRIX_INPUT = "features"
+
+
+def declare_inputs(graph: Graph, signature: "Signature") -> Table:
+    """Declares one input for a matrix, or one of shape `(rows, 1)` per column of a frame."""
+    if signature.layout is Layout.MATRIX:
+        width = len(signature.columns)
+        return Table.of(graph.input(MATRIX_INPUT, Kind.REAL, width), width)
+    return Table(
+        tuple(
+            Block(graph.input(column.name, column_kind(column), 1), 1)
+            for column in signature.columns
+        )
+    )
+
+
+def column_kind(column: Column) -> Kind:
+    """Type of the input of one column of a frame.
+
+    Integers and bools that may be missing are REAL, with NaN for missing; text that is missing is
+    `MISSING_TEXT`.
+    """
+    dtype = column.dtype
+    if dtype is DType.CATEGORICAL:
+        text = any(isinstance(value, str) for value in column.categories or ())
+        return Kind.STRING if text else Kind.REAL
+    if dtype is DType.STRING:
+        return Kind.STRING
+    if dtype is DType.INT64 and column.missing is False:
+        return Kind.INT64
+    if dtype is DType.BOOL and not column.missing:
+        return Kind.BOOL
+    return Kind.REAL
+
+
+def without_none(batch: "Batch", signature: "Signature") -> "Batch":
+    """The batch with `MISSING_TEXT` in place of text that is missing."""
+    if isinstance(batch, np.ndarray):
+        return batch
+    texts = {
+        column.name for column in signature.columns if column_kind(column) is Kind.STRING
+    }
+    return {
+        name: _filled(values) if name in texts else values for name, values in batch.items()
+    }
+
+
+def _filled(values: Any) -> Any:
+    filled = np.array(values, dtype=object)
+    filled[[value is None for value in filled]] = MISSING_TEXT
+    return filled
+

@@ -1,0 +1,270 @@
+"""Reads the opcodes of pickle and joblib files; subclasses decide what they may build.
+
+joblib writes a pickle stream and puts the bytes of each array right behind its description, and
+arrays of objects as a whole pickle stream of their own. Both kinds of file take one reader.
+"""
+
+import _compat_pickle
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from mlserve_cli.serialization.array_header import ArrayHeader
+
+if TYPE_CHECKING:
+    from mlserve_cli.serialization.byte_source import ByteSource
+
+_MAX_NESTED_STREAMS = 16
+_MAX_NAME_CHARACTERS = 500
+_MAX_KEY_PARTS = 10_000
+_MAX_KEY_DEPTH = 20
+ARRAY_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+# Extension codes and persistent ids stand for names and objects outside of the file, out-of-band
+# buffers for data outside of it.
+_OUTSIDE = (
+    pickle.EXT1,
+    pickle.EXT2,
+    pickle.EXT4,
+    pickle.PERSID,
+    pickle.BINPERSID,
+    pickle.NEXT_BUFFER,
+    pickle.READONLY_BUFFER,
+)
+_PLAIN_KEYS = frozenset((str, int, bytes, float, bool, type(None), complex))
+
+
+class MalformedPickleError(ValueError):
+    """A stream that no pickler writes."""
+
+
+class PickleStream(pickle._Unpickler, ABC):  # noqa: SLF001 -- joblib reads its files with it too.
+    """A pickle machine that leaves every decision with consequences to its subclass.
+
+    Args:
+        source: The bytes.
+        depth: In how many other streams this one is nested.
+    """
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {  # type: ignore[assignment]
+        code: handler
+        for code, handler in pickle._Unpickler.dispatch.items()  # noqa: SLF001
+        if bytes((code,)) not in _OUTSIDE
+    }
+    # Set by the base class.
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
+    readline: Callable[[], bytes]
+    pop_mark: Callable[[], list[Any]]
+    proto: int
+
+    def __init__(self, source: "ByteSource", *, depth: int = 0) -> None:
+        super().__init__(source)
+        self.source = source
+        self.depth = depth
+
+    @abstractmethod
+    def resolve(self, module: str, name: str) -> Any:
+        """What stands for `module.name`."""
+
+    @abstractmethod
+    def call(self, function: Any, args: tuple[Any, ...]) -> Any:
+        """What `function(*args)` gives."""
+
+    @abstractmethod
+    def construct(self, cls: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """What `cls.__new__(cls, *args, **keywords)` gives."""
+
+    @abstractmethod
+    def set_state(self, instance: Any, state: Any) -> Any:
+        """The instance with its state, or what takes its place."""
+
+    @abstractmethod
+    def extend(self, target: Any, items: list[Any]) -> None:
+        """Appends the items to an object that is not a list."""
+
+    @abstractmethod
+    def assign(self, target: Any, pairs: list[tuple[Any, Any]]) -> None:
+        """Sets the items of an object that is not a dict."""
+
+    @abstractmethod
+    def nested(self) -> Self:
+        """A machine like this one for a stream inside this one."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name, after the renaming that files of Python 2 protocols need."""
+        if self.proto < 3:
+            if (module, name) in _compat_pickle.NAME_MAPPING:
+                module, name = _compat_pickle.NAME_MAPPING[module, name]
+            else:
+                module = _compat_pickle.IMPORT_MAPPING.get(module, module)
+        if not module or not name or len(module) + len(name) > _MAX_NAME_CHARACTERS:
+            raise MalformedPickleError("it names something of no valid name")
+        return self.resolve(module, name)
+
+    def read_nested_array(self) -> Any:
+        """The array of objects that comes next, as a pickle stream of its own."""
+        if self.depth >= _MAX_NESTED_STREAMS:
+            raise MalformedPickleError("it nests streams too deeply")
+        return self.nested().load()
+
+    def skip_padding(self, header: ArrayHeader) -> None:
+        """Skips what aligns the bytes of an array in the file."""
+        if header.padded:
+            self.source.skip(self.source.read(1)[0])
+
+    def load_reduce(self) -> None:
+        """Calls a function."""
+        args = self.stack.pop()
+        if type(args) is not tuple:
+            raise MalformedPickleError("it calls something without a tuple of arguments")
+        self.stack[-1] = self.call(self.stack[-1], args)
+
+    dispatch[pickle.REDUCE[0]] = load_reduce
+
+    def load_newobj(self) -> None:
+        """Makes an instance."""
+        args, cls = self.stack.pop(), self.stack.pop()
+        self._construct(cls, args, {})
+
+    dispatch[pickle.NEWOBJ[0]] = load_newobj
+
+    def load_newobj_ex(self) -> None:
+        """Makes an instance, with named arguments."""
+        keywords, args, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
+        self._construct(cls, args, keywords)
+
+    dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
+
+    def _construct(self, cls: Any, args: Any, keywords: Any) -> None:
+        if type(args) is not tuple or type(keywords) is not dict:
+            raise MalformedPickleError("it makes an object from no valid arguments")
+        self.append(self.construct(cls, args, keywords))
+
+    def load_inst(self) -> None:
+        """Calls a class, as protocol 0 of Python 2 did."""
+        module = self.readline()[:-1].decode("ascii")
+        name = self.readline()[:-1].decode("ascii")
+        args = tuple(self.pop_mark())
+        self.append(self.call(self.find_class(module, name), args))
+
+    dispatch[pickle.INST[0]] = load_inst
+
+    def load_obj(self) -> None:
+        """Calls a class, as protocol 1 of Python 2 did."""
+        cls, *args = self.pop_mark()
+        self.append(self.call(cls, tuple(args)))
+
+    dispatch[pickle.OBJ[0]] = load_obj
+
+    def load_build(self) -> None:
+        """Gives an instance its state."""
+        state = self.stack.pop()
+        self.stack[-1] = self.set_state(self.stack[-1], state)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def load_append(self) -> None:
+        """Appends one item."""
+        item = self.stack.pop()
+        self._extend(self.stack[-1], [item])
+
+    dispatch[pickle.APPEND[0]] = load_append
+
+    def load_appends(self) -> None:
+        """Appends several items."""
+        items = self.pop_mark()
+        self._extend(self.stack[-1], items)
+
+    dispatch[pickle.APPENDS[0]] = load_appends
+
+    def _extend(self, target: Any, items: list[Any]) -> None:
+        if type(target) is list:
+            target.extend(items)
+        else:
+            self.extend(target, items)
+
+    def load_setitem(self) -> None:
+        """Sets one item of a dict."""
+        value, key = self.stack.pop(), self.stack.pop()
+        self._assign(self.stack[-1], [key, value])
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+
+    def load_setitems(self) -> None:
+        """Sets several items of a dict."""
+        flat = self.pop_mark()
+        self._assign(self.stack[-1], flat)
+
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+
+    def load_dict(self) -> None:
+        """Makes a dict of what lies above the mark."""
+        flat = self.pop_mark()
+        self.append({})
+        self._assign(self.stack[-1], flat)
+
+    dispatch[pickle.DICT[0]] = load_dict
+
+    def _assign(self, target: Any, flat: list[Any]) -> None:
+        keys = flat[::2]
+        check_keys(keys)
+        pairs = list(zip(keys, flat[1::2], strict=True))
+        if type(target) is dict:
+            target.update(pairs)
+        else:
+            self.assign(target, pairs)
+
+    def load_additems(self) -> None:
+        """Adds items to a set."""
+        items = self.pop_mark()
+        check_keys(items)
+        target = self.stack[-1]
+        if type(target) is not set:
+            raise MalformedPickleError("it adds items to something that is not a set")
+        target.update(items)
+
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+
+    def load_frozenset(self) -> None:
+        """Makes a frozenset of what lies above the mark."""
+        items = self.pop_mark()
+        check_keys(items)
+        self.append(frozenset(items))
+
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
+
+    def load_bytearray8(self) -> None:
+        """Reads a byte array; the base class takes memory for it before it looks for the bytes."""
+        size = int.from_bytes(self.read(8), "little")
+        self.append(bytearray(self.read(size)))
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
+
+def check_keys(keys: Iterable[Any]) -> None:
+    """Refuses keys that take forever, or the whole stack of the process, to hash.
+
+    Tuples of tuples that share their parts have exponentially many paths; hashing follows each,
+    and follows them by recursion in C.
+
+    Raises:
+        MalformedPickleError: A key is nested too deeply or has too many parts.
+    """
+    for key in keys:
+        if type(key) not in _PLAIN_KEYS and isinstance(key, tuple | frozenset):
+            _check_compound_key(key)
+
+
+def _check_compound_key(key: Any) -> None:
+    level, parts = [key], 0
+    for _ in range(_MAX_KEY_DEPTH):
+        level = [part for part in level if isinstance(part, tuple | frozenset)]
+        if not level:
+            return
+        parts += sum(map(len, level))
+        if parts > _MAX_KEY_PARTS:
+            break
+        level = [item for part in level for item in part]
+    raise MalformedPickleError("a key of a dict or set is nested too deeply")

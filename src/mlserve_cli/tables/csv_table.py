@@ -1,0 +1,165 @@
+"""CSV: raw blocks, of which only the model's columns are parsed and to which values are added."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlserve_cli.errors import InputError
+from mlserve_cli.signature import Signature
+from mlserve_cli.tables import buffers
+from mlserve_cli.tables.csv_batch import CsvBatchReader
+from mlserve_cli.tables.fault import RowFaultError
+from mlserve_cli.tables.formats import Format
+from mlserve_cli.tables.head import RECORD_BYTES_LIMIT, Head, read_head
+from mlserve_cli.tables.matching import match_columns
+from mlserve_cli.tables.options import TableOptions
+from mlserve_cli.tables.records import Records, RecordScanner, UnclosedQuoteError, count_lines
+from mlserve_cli.tables.source import Source
+
+if TYPE_CHECKING:
+    from mlserve_cli.inference.predictor import Batch
+
+
+class CsvTable:
+    """A CSV or TSV file whose columns are matched with a signature.
+
+    Args:
+        source: Its bytes.
+        format_: CSV or TSV.
+        signature: What the model takes.
+        options: How to read it.
+
+    Raises:
+        InputError: There is no header, or the columns do not fit.
+        UsageError: The options do not fit the file.
+    """
+
+    def __init__(
+        self, source: Source, format_: Format | None, signature: Signature, options: TableOptions
+    ) -> None:
+        self.delimiter = options.delimiter_for(format_)
+        self._source = source
+        self._block_bytes = options.block_bytes
+        self._scanner = RecordScanner(self.delimiter.encode())
+        self._head: Head = read_head(source, self.delimiter, options)
+        matching = match_columns(self._head.fields, signature, options, source.name)
+        self.columns = matching.names
+        self._has_header = options.header
+        self._reader = CsvBatchReader(matching, signature, self.delimiter)
+
+    @property
+    def lines_before_rows(self) -> int:
+        """Line ends before the first block."""
+        head = self._head
+        return count_lines(head.prefix + head.record + head.line_end)
+
+    def header(self, names: Sequence[str]) -> bytes:
+        """The input's head as it came, with `names` added to its header."""
+        if not self._has_header:
+            return self._head.prefix
+        added = "".join(self.delimiter + csv_text(name, self.delimiter) for name in names)
+        head = self._head
+        return head.prefix + head.record + added.encode("utf-8", "surrogateescape") + head.line_end
+
+    def blocks(self) -> "Iterator[CsvBlock]":
+        """Blocks of about `block_bytes`, cut at record ends.
+
+        Raises:
+            RowFaultError: A record that does not end, counted from the end of the last block.
+        """
+        data, final = self._head.rest, False
+        while not final:
+            # Doubling keeps the work linear where one record spans many reads.
+            wanted = max(self._block_bytes, len(data))
+            piece = self._source.read(wanted)
+            final = len(piece) < wanted
+            data += piece
+            end = self._cut(data, final=final)
+            if end:
+                yield CsvBlock(data[:end], self._scanner, self._reader)
+            data = data[end:]
+
+    def _cut(self, data: bytes, *, final: bool) -> int:
+        try:
+            end = self._scanner.cut(data, final=final)
+        except UnclosedQuoteError as error:
+            complete = self._scanner.cut(data, final=False)
+            raise self._endless(data[:complete], "a quote in it is never closed") from error
+        if len(data) - end > RECORD_BYTES_LIMIT:
+            problem = "it does not end within 64 MiB; a quote in it may not be closed"
+            raise self._endless(data[:end], problem)
+        return end
+
+    def _endless(self, before: bytes, problem: str) -> RowFaultError:
+        rows = len(self._scanner.records(before))
+        return RowFaultError(rows, count_lines(before), problem, kind=InputError)
+
+
+@dataclass(frozen=True, slots=True)
+class CsvBlock:
+    """Whole records, as they stand in the file."""
+
+    data: bytes
+    scanner: RecordScanner
+    reader: CsvBatchReader
+
+    def parse(self) -> "CsvRows":
+        """Finds the records and reads the model's columns.
+
+        Raises:
+            RowFaultError: A row that does not fit the signature.
+            EngineError: pyarrow's reader and our scanner disagree on the number of rows.
+        """
+        records = self.scanner.records(self.data)
+        batch = self.reader.read(self.data, records) if len(records) else None
+        return CsvRows(self.data, records, batch, self.reader.delimiter)
+
+
+@dataclass(frozen=True, slots=True)
+class CsvRows:
+    """The parsed rows of one block."""
+
+    data: bytes
+    records: Records
+    batch: "Batch | None"
+    delimiter: str
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.records)
+
+    @property
+    def lines(self) -> int:
+        """Line ends in the block."""
+        return count_lines(self.data)
+
+    def lines_before(self, row: int) -> int:
+        """Line ends in the block before the row at position `row`."""
+        return count_lines(self.data[: self.records.starts[row]])
+
+    def joined(self, columns: Sequence[pa.BinaryArray]) -> "list[bytes | memoryview]":
+        """The block as it came, with one value of each of `columns` added to each record."""
+        if not self.count:
+            return [self.data]
+        # Item k is everything from the end of record k-1 to the end of record k: the line end,
+        # blank lines and the record. Joined with the new values, the items' common buffer is the
+        # text to write, made in one pass and without looking at a single value.
+        offsets = np.zeros(self.count + 1, np.int32)
+        offsets[1:] = self.records.ends
+        records = buffers.spans(self.data, offsets)
+        delimiter = buffers.texts([self.delimiter.encode()])[0]
+        joined = pc.binary_join_element_wise(records, *columns, delimiter)
+        length = buffers.end(joined)
+        return [memoryview(joined.buffers()[2])[:length], self.data[self.records.ends[-1] :]]
+
+
+def csv_text(text: str, delimiter: str) -> str:
+    """`text` as a CSV field, quoted where it has to be."""
+    if not any(character in text for character in ('"', "\r", "\n", delimiter)):
+        return text
+    return '"' + text.replace('"', '""') + '"'

@@ -1,0 +1,68 @@
+"""What every table format offers to the job that scores it."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mlserve_cli.inference.predictor import Batch
+
+
+class Rows(Protocol):
+    """The parsed rows of one block."""
+
+    @property
+    def batch(self) -> "Batch | None":
+        """What the model takes, laid out as its signature says; None for no rows."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def lines(self) -> int:
+        """Line ends in the block."""
+
+    def lines_before(self, row: int) -> int:
+        """Line ends in the block before the row at position `row`."""
+
+    def joined(self, columns: "Sequence[pa.BinaryArray]") -> "list[bytes | memoryview]":
+        """The block as it came, with one value of each of `columns` added to each row."""
+
+
+class Block(Protocol):
+    """A run of whole rows, as it stands in the input."""
+
+    def parse(self) -> Rows:
+        """Reads the columns that the model takes. Safe to call in a worker thread.
+
+        Raises:
+            RowFaultError: A row that does not fit the signature.
+        """
+
+
+class Table(Protocol):
+    """An open input whose columns are matched with a signature."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all its columns; empty where nobody named them."""
+
+    @property
+    def delimiter(self) -> str:
+        """What separates two fields."""
+
+    @property
+    def lines_before_rows(self) -> int:
+        """Line ends before the first block."""
+
+    def header(self, names: Sequence[str]) -> bytes:
+        """What the output starts with: the input's head with `names` added."""
+
+    def blocks(self) -> Iterator[Block]:
+        """The input's rows, in order.
+
+        Raises:
+            RowFaultError: A record that does not end; it is counted from the end of the last block.
+        """

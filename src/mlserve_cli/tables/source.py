@@ -1,0 +1,140 @@
+"""Bytes of a file or of standard input, decompressed on the way."""
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import pyarrow as pa
+
+from mlserve_cli.errors import InputError
+from mlserve_cli.tables.formats import Compression
+
+STANDARD_STREAM = "-"
+
+
+class _Counted(io.RawIOBase):
+    """A binary stream that counts the bytes taken from it and can give back its first ones."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        super().__init__()
+        self.taken = 0
+        self._raw = raw
+        self._head = raw.read(4) or b""
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes, at most four; they are still to be read."""
+        return self._head
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        if self._head:
+            count = min(len(buffer), len(self._head))
+            buffer[:count] = self._head[:count]
+            self._head = self._head[count:]
+        else:
+            count = self._raw.readinto(buffer) or 0  # type: ignore[attr-defined]
+        self.taken += count
+        return count
+
+
+class Source:
+    """An open input: reads decompressed bytes and knows how far it is.
+
+    Args:
+        path: A file, or `-` for standard input.
+
+    Raises:
+        InputError: There is no such file, or it cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.name = "standard input" if str(path) == STANDARD_STREAM else str(path)
+        self._file = self._open(path)
+        details = os.fstat(self._file.fileno()) if _has_descriptor(self._file) else None
+        self.details = details
+        regular = details is not None and stat.S_ISREG(details.st_mode)
+        self.size_bytes = details.st_size if details is not None and regular else None
+        with self._reading():
+            self._counted = _Counted(self._file)
+        self.compression = Compression.of_content(self._counted.head)
+        self._stream: BinaryIO = self._decompressed()
+
+    @staticmethod
+    def _open(path: str | Path) -> BinaryIO:
+        if str(path) == STANDARD_STREAM:
+            return sys.stdin.buffer
+        try:
+            return Path(path).open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise InputError(f"{path} does not exist.") from error
+        except IsADirectoryError as error:
+            raise InputError(f"{path} is a directory; a file is expected.") from error
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+    def _decompressed(self) -> BinaryIO:
+        if self.compression is Compression.NONE:
+            return self._counted  # type: ignore[return-value]
+        file = pa.PythonFile(self._counted, mode="r")
+        stream: BinaryIO = pa.CompressedInputStream(file, self.compression.value)
+        return stream
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno is None:
+                raise InputError(
+                    f"{self.name} is a truncated or damaged {self.compression} file: {error}."
+                ) from error
+            raise InputError(f"{self.name} cannot be read: {error.strerror}.") from error
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes taken from the file so far, before decompression."""
+        return self._counted.taken
+
+    def read(self, size_bytes: int) -> bytes:
+        """The next bytes: exactly `size_bytes` unless the input ends before.
+
+        Raises:
+            InputError: The file is damaged or cannot be read any more.
+        """
+        pieces: list[bytes] = []
+        wanted = size_bytes
+        with self._reading():
+            while wanted:
+                piece = self._stream.read(wanted)
+                if not piece:
+                    break
+                pieces.append(piece)
+                wanted -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Closes the file; standard input stays open."""
+        if self._file is not sys.stdin.buffer:
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _has_descriptor(file: BinaryIO) -> bool:
+    try:
+        file.fileno()
+    except OSError:
+        return False
+    return True
