@@ -92,9 +92,7 @@ def tables(draw: st.DrawFn) -> Table:
         data += line_ends + record
         expected += line_ends + record + delimiter + as_field(label, delimiter)
     last = draw(st.sampled_from(["", "\n", "\r\n", "\r", "\n\n"]))
-    return Table(
-        bom + (data + last).encode(), bom + (expected + last).encode(), rows, delimiter
-    )
+    return Table(bom + (data + last).encode(), bom + (expected + last).encode(), rows, delimiter)
 
 
 def scored(fake: Any, table: Table, options: BatchOptions) -> bytes:
@@ -112,7 +110,7 @@ def scored(fake: Any, table: Table, options: BatchOptions) -> bytes:
     batch_rows=st.none() | st.integers(1, 4),
     threads=st.integers(1, 3),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_every_byte_passes_through_and_every_row_gets_its_own_prediction(
     fake: Any, table: Table, block_bytes: int, batch_rows: int | None, threads: int
 ) -> None:
@@ -123,7 +121,7 @@ def test_every_byte_passes_through_and_every_row_gets_its_own_prediction(
 
 
 @given(table=tables(), block_bytes=st.integers(1, 80))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_pythons_csv_module_reads_the_same_columns_before_and_after(
     fake: Any, table: Table, block_bytes: int
 ) -> None:

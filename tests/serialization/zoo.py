@@ -540,7 +540,7 @@ def _kernels() -> dict[str, Maker]:
         kernels.RBF(2.0),
         kernels.Matern(1.0, nu=1.5),
         kernels.RationalQuadratic(),
-        kernels.ExpSineSquared(),
+        kernels.ExpSineSquared(periodicity=40.0),
         kernels.DotProduct() ** 2,
         kernels.ConstantKernel(2.0) * kernels.RBF() + kernels.WhiteKernel(),
         kernels.PairwiseKernel(metric="rbf"),

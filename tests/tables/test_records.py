@@ -25,26 +25,29 @@ _ANY = _FREE | _WELL_FORMED
 
 def by_state_machine(data: bytes) -> tuple[list[tuple[int, int]], bool]:
     """Start and end of every record, and whether a quote is open at the end; read byte by byte."""
-    spans, start, at_field_start, quoted, position = [], 0, True, False, 0
-    while position < len(data):
-        byte = data[position : position + 1]
-        if quoted:
-            if data.startswith(b'""', position):
-                position += 1
-            elif byte == b'"':
-                quoted = False
-        elif byte in b"\r\n":
-            if position > start:
-                spans.append((start, position))
-            position += data.startswith(b"\r\n", position)
-            start = position + 1
-        elif byte == b'"' and at_field_start:
-            quoted = True
-        at_field_start = not quoted and byte in b",\r\n"
-        position += 1
-    if len(data) > start:
-        spans.append((start, len(data)))
-    return spans, quoted
+    spans, start, state = [], 0, "field start"
+    for position, byte in enumerate(data):
+        state = following(state, bytes([byte]), data[position + 1 : position + 2])
+        if state == "record end":
+            end = position - data.startswith(b"\r\n", position - 1)
+            spans.append((start, end))
+            start, state = position + 1, "field start"
+    spans.append((start, len(data)))
+    return [span for span in spans if span[1] > span[0]], state in ("quoted", "escape")
+
+
+def following(state: str, byte: bytes, next_byte: bytes) -> str:
+    if state == "escape":
+        return "quoted"
+    if state == "quoted":
+        if byte == b'"':
+            return "escape" if next_byte == b'"' else "unquoted"
+        return "quoted"
+    if byte == b'"' and state == "field start":
+        return "quoted"
+    if byte == b"\n" or (byte == b"\r" and next_byte != b"\n"):
+        return "record end"
+    return "field start" if byte == b"," else "unquoted"
 
 
 def rows_by_pyarrow(data: bytes) -> int:
@@ -130,7 +133,7 @@ def test_the_quick_quote_scan_is_used_only_where_it_is_right(data: bytes, quick:
 
 @pytest.mark.parametrize("delimiter", [b";", b"\t", b"|", b"^", b"]", b"\\", b" "])
 def test_any_delimiter_opens_a_field(delimiter: bytes) -> None:
-    data = b'a' + delimiter + b'"x\ny"\nb' + delimiter + b'c"\n'
+    data = b"a" + delimiter + b'"x\ny"\nb' + delimiter + b'c"\n'
     records = RecordScanner(delimiter).records(data)
     assert [data[s:e] for s, e in zip(records.starts, records.ends, strict=True)] == [
         b"a" + delimiter + b'"x\ny"',

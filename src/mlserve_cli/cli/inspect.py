@@ -1,6 +1,5 @@
 """`mlserve inspect`."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,9 +8,12 @@ from mlserve_cli.cli.options import DEFAULT_MODELS, Json, Models, Trust, complet
 from mlserve_cli.cli.output import fields, print_json, size, stdout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
 
     from mlserve_cli.serialization.audit import Audit
+    from mlserve_cli.serialization.facts import TypeTree
     from mlserve_cli.serialization.inspection import Inspection, ModelSummary
     from mlserve_cli.serialization.manifest import Manifest
     from mlserve_cli.signature import Column, Signature
@@ -89,7 +91,7 @@ def _render(inspection: "Inspection") -> "Iterator[RenderableType]":
     yield fields(rows)
     if inspection.audit is not None and inspection.audit.facts.tree is not None:
         yield ""
-        yield _estimator_tree(inspection.audit)
+        yield _estimator_tree(inspection.audit.facts.tree)
     if inspection.signature is not None:
         yield ""
         yield _columns_table(inspection.signature)
@@ -141,6 +143,19 @@ def _fact_rows(audit: "Audit") -> "list[tuple[str, RenderableType]]":
     elif facts.n_features is not None:
         rows.append(("inputs", f"{facts.n_features} columns without names"))
     return rows
+
+
+def _estimator_tree(root: "TypeTree") -> "RenderableType":
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def grow(branch: Tree, found: "TypeTree") -> Tree:
+        for name, child in found.children:
+            kind = child.type.rpartition(".")[2]
+            grow(branch.add(Text.assemble((f"{name}  ", "dim"), kind)), child)
+        return branch
+
+    return grow(Tree(root.type.rpartition(".")[2]), root)
 
 
 def _columns_table(signature: "Signature") -> "RenderableType":

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,13 @@ def complete_model(incomplete: str) -> list[str]:
 
     names = ModelRepository(os.environ.get("MLSERVE_MODELS", DEFAULT_MODELS)).names()
     return [name for name in names if name.startswith(incomplete)]
+
+
+def _find_trusted_modules_here(trust: list[str] | None) -> list[str] | None:
+    """Lets trusted types come from modules in the current folder, as Python scripts do."""
+    if trust:
+        sys.path.append(str(Path.cwd()))
+    return trust
 
 
 Models = Annotated[
@@ -34,6 +42,7 @@ Trust = Annotated[
         "--trust",
         metavar="TYPE",
         envvar="MLSERVE_TRUST",
+        callback=_find_trusted_modules_here,
         help="Load this type, `module.Name`, although mlserve does not know it. To trust a type "
         "means to run its code while loading. Repeat for more.",
         rich_help_panel="Model",

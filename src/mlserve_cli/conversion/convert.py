@@ -1,106 +1,29 @@
 """Conversion of a fitted estimator to ONNX, verified against the estimator."""
 
 import json
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import pandas as pd
 
+from mlserve_cli.conversion.diagnosis import faulty_step
 from mlserve_cli.conversion.families import SCORES, TRANSFORMS
 from mlserve_cli.conversion.graph import ML_DOMAIN, OPSET, Graph
 from mlserve_cli.conversion.inputs import declare_inputs
 from mlserve_cli.conversion.outputs import chosen, translate_outputs
-from mlserve_cli.conversion.parity import TOLERANCE, ParityReport, RowSource
+from mlserve_cli.conversion.parity import ParityReport, RowSource
+from mlserve_cli.conversion.result import Conversion, Options, ParityError, Precision
 from mlserve_cli.conversion.table import MISSING_TEXT
 from mlserve_cli.conversion.translator import Translator, type_name
 from mlserve_cli.conversion.verification import Rows, verify
-from mlserve_cli.errors import UsageError
+from mlserve_cli.errors import MlserveError, UsageError
 from mlserve_cli.inference.describe import describe_estimator
-from mlserve_cli.inference.onnx import create_session
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    import onnxruntime
-
     from mlserve_cli.conversion.verification import Data
     from mlserve_cli.signature import Signature
-
-
-class Precision(StrEnum):
-    """Numbers that the graph computes with.
-
-    AUTO: whatever is exact, which is FLOAT64 today.
-    """
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    FLOAT64 = "float64"
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """A converted model and how far it agrees with the estimator.
-
-    Attributes:
-        model: Content of the ONNX file.
-        precision: Numbers that the graph computes with.
-        parity: The comparison with the estimator.
-        signature: Inputs and outputs that it was converted with.
-        opset: Version of the standard operators.
-        ml_opset: Version of the `ai.onnx.ml` operators; None where there are none.
-        operators: How many nodes of each operator the graph has.
-    """
-
-    model: bytes
-    precision: Precision
-    parity: ParityReport
-    signature: "Signature"
-    opset: int
-    ml_opset: int | None
-    operators: dict[str, int]
-
-
-class ParityError(UsageError):
-    """A converted model that does not agree with its estimator.
-
-    Args:
-        message: How far, and on which rows.
-        conversion: The model all the same.
-    """
-
-    exit_code = 1
-
-    def __init__(self, message: str, conversion: Conversion) -> None:
-        super().__init__(
-            message,
-            hint="Serve the estimator itself, or keep the ONNX model all the same: "
-            "--allow-mismatch, or a larger --tolerance.",
-        )
-        self.conversion = conversion
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to convert.
-
-    Attributes:
-        precision: Numbers to compute with.
-        tolerance: Largest difference that passes.
-        opset: Version of the standard operators; None for the lowest that has them all.
-        outputs: Names of outputs to keep; None for those that serving needs.
-        metadata: Entries for the file beside its own.
-    """
-
-    precision: Precision = Precision.AUTO
-    tolerance: float = TOLERANCE
-    opset: int | None = None
-    outputs: "Collection[str] | None" = None
-    metadata: "tuple[tuple[str, str], ...]" = ()
 
 
 def convert_to_onnx(
@@ -137,10 +60,25 @@ def convert_to_onnx(
     precision = Precision.FLOAT32 if options.precision is Precision.FLOAT32 else Precision.FLOAT64
     model = write_model(estimator, signature, replace(options, precision=precision))
     parity = verify(estimator, signature, model.SerializeToString(), rows, options.tolerance)
+    if not parity.passed:
+        written = replace(options, precision=precision, outputs=None)
+        parity = replace(parity, cause=_cause(estimator, signature, rows, written))
     conversion = _conversion(model, precision, parity, signature)
     if not parity.passed and not allow_mismatch:
         raise ParityError(_disagreement(parity), conversion)
     return conversion
+
+
+def _cause(estimator: Any, signature: "Signature", rows: Rows, options: Options) -> str | None:
+    def agrees(part: Any, taken: "Signature") -> bool:
+        model = write_model(part, taken, options).SerializeToString()
+        return verify(part, taken, model, rows, options.tolerance).passed
+
+    try:
+        return faulty_step(estimator, signature, agrees)
+    except MlserveError:
+        # Some beginning of the model cannot stand alone; then the cause stays unknown.
+        return None
 
 
 def write_model(estimator: Any, signature: "Signature", options: Options) -> onnx.ModelProto:
@@ -203,9 +141,11 @@ def _conversion(
 
 def _disagreement(parity: ParityReport) -> str:
     parts = [
-        f"The ONNX model differs from the estimator on {parity.rows} rows of {parity.source}: "
-        f"{parity.label_mismatches} labels differ, and numbers by up to "
-        f"{parity.max_difference:.3g}; expected at most {parity.tolerance:.3g}."
+        (
+            f"The ONNX model differs from the estimator on {parity.rows} rows of {parity.source}: "
+            f"{parity.label_mismatches} labels differ, and numbers by up to "
+            f"{parity.max_difference:.3g}; expected at most {parity.tolerance:.3g}."
+        )
     ]
     if parity.worst_rows:
         first = parity.worst_rows[0]
@@ -215,20 +155,3 @@ def _disagreement(parity: ParityReport) -> str:
     if parity.cause:
         parts.append(f"The first step that differs is {parity.cause!r}.")
     return " ".join(parts)
-
-
-def save_onnx(conversion: Conversion | bytes, path: str | Path) -> Path:
-    """Writes a converted model to a file, beside its target first; returns the path."""
-    target = Path(path)
-    content = conversion if isinstance(conversion, bytes) else conversion.model
-    beside = target.with_name(f".{target.name}.partial")
-    beside.write_bytes(content)
-    beside.replace(target)
-    return target
-
-
-def create_inference_session(
-    model: "str | Path | bytes", *, threads: int = 1
-) -> "onnxruntime.InferenceSession":
-    """An ONNX Runtime session set for serving: see `mlserve_cli.inference.onnx.create_session`."""
-    return create_session(model, threads=threads)

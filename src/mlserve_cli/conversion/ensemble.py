@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlserve_cli.conversion.graph import Graph, Tensor
+    from mlserve_cli.conversion.graph import Tensor
 
 _LESS_OR_EQUAL = 0
 _LESS = 1
@@ -130,7 +130,7 @@ def leaf_numbers(
     rows = []
     start = 0
     for target, (tree, table) in enumerate(zip(trees, values, strict=True)):
-        numbers = np.cumsum(tree.is_leaf) - 1.0 + start
+        numbers = (np.cumsum(tree.is_leaf) - 1 + start).astype(np.float64)
         start += int(tree.is_leaf.sum())
         leaves.append(Weighted(tree, numbers, target))
         rows.append(table[tree.is_leaf])

@@ -6,7 +6,7 @@ Only operators with double-precision kernels in ONNX Runtime's CPU provider are 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    Operand: TypeAlias = "Tensor | ArrayLike"
 
 # Floors of what ONNX Runtime 1.21 reads; TreeEnsemble in double precision needs ai.onnx.ml 5.
 OPSET = 21
@@ -164,9 +166,6 @@ class Tensor:
         return self.graph.add("Reshape", self, self.graph.constant(shape, Kind.INT64))
 
 
-Operand = "Tensor | ArrayLike"
-
-
 @dataclass(frozen=True, slots=True)
 class Output:
     """One output of a graph.
@@ -246,7 +245,12 @@ class Graph:
         return value if isinstance(value, Tensor) else self.constant(value, kind)
 
     def add(
-        self, op: str, *inputs: Tensor, kind: Kind | None = None, domain: str = "", **attributes: Any
+        self,
+        op: str,
+        *inputs: Tensor,
+        kind: Kind | None = None,
+        domain: str = "",
+        **attributes: Any,
     ) -> Tensor:
         """Adds a node with one output, of the kind of its first input unless told otherwise."""
         return self.add_many(op, inputs, (kind or inputs[0].kind,), domain, **attributes)[0]

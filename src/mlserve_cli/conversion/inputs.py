@@ -51,16 +51,11 @@ def without_none(batch: "Batch", signature: "Signature") -> "Batch":
     """The batch with `MISSING_TEXT` in place of text that is missing."""
     if isinstance(batch, np.ndarray):
         return batch
-    texts = {
-        column.name for column in signature.columns if column_kind(column) is Kind.STRING
-    }
-    return {
-        name: _filled(values) if name in texts else values for name, values in batch.items()
-    }
+    texts = {column.name for column in signature.columns if column_kind(column) is Kind.STRING}
+    return {name: _filled(values) if name in texts else values for name, values in batch.items()}
 
 
 def _filled(values: Any) -> Any:
     filled = np.array(values, dtype=object)
     filled[[value is None for value in filled]] = MISSING_TEXT
     return filled
-

@@ -50,17 +50,17 @@ def learn(estimator: Any, signature: "Signature") -> Learnt:
             if feature < len(columns):
                 found.setdefault(columns[feature], []).append(threshold)
     for position, thresholds in found.items():
+        # A split on nothing but missing values has an infinite threshold.
         values = np.unique(thresholds)
-        learnt.thresholds[position] = values[np.isfinite(values)]
+        values = values[np.isfinite(values)]
+        learnt.thresholds[position] = values
         if values.size and position not in learnt.ranges:
             spread = float(values[-1] - values[0]) or 1.0
             learnt.ranges[position] = (float(values[0]) - spread, float(values[-1]) + spread)
     return learnt
 
 
-def _parts(
-    estimator: Any, columns: "Sequence[int]"
-) -> "Iterator[tuple[Any, Sequence[int]]]":
+def _parts(estimator: Any, columns: "Sequence[int]") -> "Iterator[tuple[Any, Sequence[int]]]":
     """Estimators inside an estimator, each with the positions of the input columns it is given."""
     yield estimator, columns
     if hasattr(estimator, "steps"):

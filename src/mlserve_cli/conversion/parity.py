@@ -165,7 +165,7 @@ def _plain(labels: "NDArray[Any]") -> "NDArray[Any]":
 
 
 def _shown(values: "NDArray[Any]") -> Any:
-    return values[0].item() if values.size == 1 and hasattr(values[0], "item") else values.tolist()
+    return values.tolist()[0] if values.size == 1 else values.tolist()
 
 
 def _differences(

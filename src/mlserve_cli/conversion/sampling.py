@@ -1,6 +1,5 @@
 """Rows to verify a conversion on, made from the signature and from the model itself."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +8,8 @@ from mlserve_cli.conversion.learnt import Learnt, learn
 from mlserve_cli.signature import Column, DType, Layout, Signature
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from mlserve_cli.inference.predictor import Batch
@@ -126,7 +127,9 @@ def _with_unknown(
             values[random.random(len(values)) < 0.05] = ""
             result[column.name] = values
         elif column.dtype is DType.INT64:
-            result[column.name] = plain[column.name] + random.integers(0, 1000, len(plain[column.name]))
+            result[column.name] = plain[column.name] + random.integers(
+                0, 1000, len(plain[column.name])
+            )
     return result
 
 

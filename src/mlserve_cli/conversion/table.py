@@ -64,7 +64,9 @@ class Table:
 
     def real(self) -> Tensor:
         """All columns as one REAL tensor of shape `(rows, width)`."""
-        return self.graph.concatenate([block.tensor.cast(Kind.REAL) for block in self.merged().blocks])
+        return self.graph.concatenate(
+            [block.tensor.cast(Kind.REAL) for block in self.merged().blocks]
+        )
 
     def column(self, position: int) -> Tensor:
         """One column, shape `(rows, 1)`."""

@@ -108,5 +108,5 @@ class Translator:
 
 
 def type_name(estimator: Any) -> str:
-    """Distribution and class, such as `sklearn.LogisticRegression`; subclasses have names of theirs."""
+    """Distribution and class, such as `sklearn.LogisticRegression`; a subclass has its own."""
     return f"{type(estimator).__module__.partition('.')[0]}.{type(estimator).__name__}"

@@ -44,6 +44,11 @@ def quoted(text: str, limit: int = 80) -> str:
     return plain if len(plain) <= limit else f"{plain[: limit - 3]}..."
 
 
+def max_inflated_bytes(size_bytes: int) -> int:
+    """To how many bytes a compressed file of this size may grow."""
+    return max(MAX_INFLATED_BYTES, MAX_INFLATED_RATIO * size_bytes)
+
+
 def compression_of(head: bytes) -> str | None:
     """Name of the compression that these first bytes of a file announce; None for none."""
     # The header of zlib: deflate, and a checksum over both bytes.
@@ -182,9 +187,8 @@ def open_source(path: "str | os.PathLike[str]") -> Iterator[ByteSource]:
 def _source(stream: BinaryIO, size: int, compression: str | None, file: Path) -> ByteSource:
     if compression is None:
         return ByteSource(stream, size, seekable=True)
-    limit = max(MAX_INFLATED_BYTES, MAX_INFLATED_RATIO * size)
     inflated = io.BufferedReader(_Inflated(stream, _decompressor(compression, file)), _PIECE_BYTES)
-    return ByteSource(inflated, limit, seekable=False)
+    return ByteSource(inflated, max_inflated_bytes(size), seekable=False)
 
 
 class _Inflated(io.RawIOBase):

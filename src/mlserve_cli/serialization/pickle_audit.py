@@ -52,7 +52,7 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class PickleReading:
+class Reading:
     """A file, read.
 
     Attributes:
@@ -66,7 +66,7 @@ class PickleReading:
     failure: Exception | None = None
 
 
-def read_inert(path: "str | os.PathLike[str]") -> PickleReading:
+def read_inert(path: "str | os.PathLike[str]") -> Reading:
     """Reads a pickle or joblib file, plain or compressed, as stand-ins.
 
     Raises:
@@ -81,8 +81,8 @@ def read_inert(path: "str | os.PathLike[str]") -> PickleReading:
         # The stream is data, and data can make the machine fail in every way there is. The caller
         # still wants to know what it named until then.
         except Exception as error:  # noqa: BLE001
-            return PickleReading(None, findings, error)
-    return PickleReading(root, findings)
+            return Reading(None, findings, error)
+    return Reading(root, findings)
 
 
 def refused_names(findings: Findings, policy: TrustPolicy) -> list[str]:

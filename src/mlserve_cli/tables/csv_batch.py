@@ -80,7 +80,7 @@ class CsvBatchReader:
             try:
                 arrays.append(_values(chunk, column, self._signature.layout))
             except ConversionError as error:
-                faults.append((error, column))
+                faults.append((_first(error, chunk, column, self._signature.layout), column))
         if faults:
             _refuse(data, records, min(faults, key=lambda fault: fault[0].row))
         return self._laid_out(arrays, len(records))
@@ -173,10 +173,11 @@ def _values(chunk: pa.Array, column: Column, layout: Layout) -> NDArray[Any]:
         ConversionError: The first value that the column cannot hold.
     """
     kind = _arrow_type(column, layout)
-    if chunk.type == _BYTES:
-        values = _lenient_values(chunk.to_pylist(), kind)
-    elif kind == _TEXT:
-        values = _text_values(chunk, column)
+    if kind == _TEXT:
+        values = _text_values(*_distinct(chunk), column)
+    elif chunk.type == _BYTES:
+        texts = chunk.to_pylist()
+        values = to_integers(texts) if kind == pa.int64() else to_floats(texts)
     else:
         values = buffers.numbers(chunk, np.int64 if kind == pa.int64() else np.float64)
         valid = buffers.validity(chunk)
@@ -186,25 +187,37 @@ def _values(chunk: pa.Array, column: Column, layout: Layout) -> NDArray[Any]:
     return values
 
 
-def _lenient_values(texts: list[bytes | None], kind: pa.DataType) -> NDArray[Any]:
-    if kind == pa.int64():
-        return to_integers(texts)
-    if kind == pa.float64():
-        return to_floats(texts)
-    for row, text in enumerate(texts):
-        try:
-            (text or b"").decode()
-        except UnicodeDecodeError as error:
-            raise ConversionError(row, text or b"", "text in UTF-8") from error
-    message = "pyarrow refused a column of text that is valid UTF-8"
-    raise EngineError(message)
+def _first(
+    error: ConversionError, chunk: pa.Array, column: Column, layout: Layout
+) -> ConversionError:
+    """The first error of a column of which one is known: another kind may come earlier."""
+    try:
+        _values(chunk.slice(0, error.row), column, layout)
+    except ConversionError as earlier:
+        return earlier
+    return error
 
 
-def _text_values(chunk: pa.DictionaryArray, column: Column) -> NDArray[Any]:
+def _distinct(chunk: pa.Array) -> tuple[list[str | None], NDArray[np.intp]]:
+    """Distinct texts, the last of which is None, and the position of each row's text in them."""
+    if chunk.type == _BYTES:
+        texts = [_decoded(row, text) for row, text in enumerate(chunk.to_pylist())]
+        return [*texts, None], np.arange(len(texts))
     texts = [*chunk.dictionary.to_pylist(), None]
     codes = buffers.numbers(chunk.indices, np.int32)
     valid = buffers.validity(chunk)
     codes = codes.astype(np.intp) if valid is None else np.where(valid, codes, len(texts) - 1)
+    return texts, codes
+
+
+def _decoded(row: int, text: bytes | None) -> str | None:
+    try:
+        return None if text is None else text.decode()
+    except UnicodeDecodeError as error:
+        raise ConversionError(row, text or b"", "text in UTF-8") from error
+
+
+def _text_values(texts: list[str | None], codes: NDArray[np.intp], column: Column) -> NDArray[Any]:
     if column.dtype is DType.BOOL:
         return to_bools(texts, codes)
     distinct = np.empty(len(texts), np.object_)

@@ -74,7 +74,8 @@ class CsvTable:
         data, final = self._head.rest, False
         while not final:
             # Doubling keeps the work linear where one record spans many reads.
-            wanted = max(self._block_bytes, len(data))
+            wanted = min(max(self._block_bytes, len(data)), RECORD_BYTES_LIMIT)
+            wanted = max(self._block_bytes, min(wanted, RECORD_BYTES_LIMIT + 1 - len(data)))
             piece = self._source.read(wanted)
             final = len(piece) < wanted
             data += piece

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from mlserve_cli.errors import EngineError, InputError, UsageError
 from mlserve_cli.tables.formats import FileType, Format
 from mlserve_cli.tables.source import Source
@@ -68,15 +70,10 @@ def _text(path: str | Path, format_: Format) -> "pd.DataFrame":
     with Source(path) as source:
         data = io.BytesIO(b"".join(iter(lambda: source.read(_READ_BYTES), b"")))
     if format_ is Format.JSONL:
-        # pandas would turn "007" into 7, and columns whose names sound like dates into dates.
-        return pd.read_json(data, lines=True, dtype=False, convert_dates=False, precise_float=True)
-    # Rounded as batch-predict rounds: to the nearest double, which is not pandas' default.
-    return pd.read_csv(
-        data,
-        sep="\t" if format_ is Format.TSV else ",",
-        float_precision="round_trip",
-        low_memory=False,
-    )
+        # pandas' own reader turns "007" into 7, and what sounds like dates into dates.
+        return pd.DataFrame(msgspec.json.Decoder(dict[str, Any]).decode_lines(data.getvalue()))
+    separator = "\t" if format_ is Format.TSV else ","
+    return pd.read_csv(data, sep=separator, low_memory=False)
 
 
 def _matrix(path: str | Path) -> "pd.DataFrame":
@@ -128,7 +125,13 @@ def _reading(path: str | Path, file_type: FileType) -> Iterator[None]:
     expected = file_type.format.value if file_type.format else "table"
     try:
         yield
-    except (ValueError, EOFError, zipfile.BadZipFile, pa.ArrowException) as error:
+    except (
+        ValueError,
+        EOFError,
+        msgspec.MsgspecError,
+        zipfile.BadZipFile,
+        pa.ArrowException,
+    ) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} is no readable {expected} file: {first}.") from error
     except OSError as error:

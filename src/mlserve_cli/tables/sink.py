@@ -50,17 +50,22 @@ class Sink:
             self._refuse_input(_status_of_output(), apart_from)
             return sys.stdout.buffer
         try:
-            status = self._target.stat()
+            status = Path(path).stat()
         except OSError:
-            status = None
-        if status is not None:
-            self._refuse_input(status, apart_from)
-            if stat.S_ISDIR(status.st_mode):
-                raise UsageError(f"{path} is a directory; the name of a file is expected.")
-            if not stat.S_ISREG(status.st_mode):
-                # A device or a named pipe is written to; renaming a file over it would destroy it.
-                return self._target.open("wb")
+            return self._open_temporary()
+        self._refuse_input(status, apart_from)
+        if stat.S_ISDIR(status.st_mode):
+            raise UsageError(f"{path} is a directory; the name of a file is expected.")
+        if not stat.S_ISREG(status.st_mode):
+            return self._open_device(path)
         return self._open_temporary()
+
+    def _open_device(self, path: str | Path) -> BinaryIO:
+        """Opens a device or a named pipe itself; renaming a file over it would destroy it."""
+        try:
+            return Path(path).open("wb")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
     def _open_temporary(self) -> BinaryIO:
         folder = self._target.parent

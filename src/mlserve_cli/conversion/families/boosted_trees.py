@@ -89,8 +89,10 @@ def _histogram_tree(predictor: Any) -> Tree:
 
 
 def _bits(bitset: "NDArray[np.uint32]") -> "NDArray[np.float64]":
-    bytes_ = np.ascontiguousarray(bitset, dtype="<u4").view(np.uint8)
-    return np.flatnonzero(np.unpackbits(bytes_, bitorder="little")).astype(np.float64)
+    octets = np.ascontiguousarray(bitset, dtype="<u4").view(np.uint8)
+    members = np.flatnonzero(np.unpackbits(octets, bitorder="little")).astype(np.float64)
+    # A set must not be empty; no category has a negative number.
+    return members if members.size else np.array([-1.0])
 
 
 def _histogram_regressor(translator: "Translator", estimator: Any, table: "Table") -> Scores:

@@ -75,15 +75,12 @@ def _grouped(encoder: Any, position: int) -> "NDArray[np.int64]":
 def _one_hot_codes(encoder: Any, position: int) -> "tuple[NDArray[np.int64], int, int]":
     """Code of each category, code of unknown values, and number of result columns; -1 is none."""
     codes = _grouped(encoder, position)
-    infrequent = getattr(encoder, "_infrequent_indices", None)
-    has_infrequent = (
-        getattr(encoder, "_infrequent_enabled", False)
-        and infrequent is not None
-        and infrequent[position] is not None
-    )
+    grouped = None
+    if getattr(encoder, "_infrequent_enabled", False):
+        grouped = encoder._infrequent_indices[position]  # noqa: SLF001
     unknown = -1
-    if has_infrequent and encoder.handle_unknown in ("infrequent_if_exist", "warn"):
-        unknown = int(codes[infrequent[position][0]])
+    if grouped is not None and encoder.handle_unknown in ("infrequent_if_exist", "warn"):
+        unknown = int(codes[grouped[0]])
     width = int(codes.max()) + 1
     # The number of the dropped category counts after grouping, as the codes do.
     dropped = encoder._drop_idx_after_grouping  # noqa: SLF001
@@ -97,7 +94,9 @@ def _one_hot_codes(encoder: Any, position: int) -> "tuple[NDArray[np.int64], int
 
 def _one_hot(translator: "Translator", encoder: Any, table: Table) -> Table:
     graph = translator.graph
-    found, owners, wanted = [], [], []
+    found: list[Tensor] = []
+    owners: list[int] = []
+    wanted: list[int] = []
     for position, categories in enumerate(encoder.categories_):
         codes, unknown, width = _one_hot_codes(encoder, position)
         if not width:
@@ -115,7 +114,10 @@ def _ordinal(translator: "Translator", encoder: Any, table: Table) -> Table:
     unknown = encoder.unknown_value if encoder.handle_unknown == "use_encoded_value" else np.nan
     parts = []
     for position, categories in enumerate(encoder.categories_):
-        values = _grouped(encoder, position).astype(np.float64)
+        # A missing value is never grouped with the infrequent ones and has no place among them.
+        grouped = _grouped(encoder, position)
+        values = np.arange(len(categories), dtype=np.float64)
+        values[: len(grouped)] = grouped
         if position in encoder._missing_indices:  # noqa: SLF001
             values[encoder._missing_indices[position]] = encoder.encoded_missing_value  # noqa: SLF001
         parts.append(_valued(translator, table.column(position), categories, values, unknown))

@@ -46,9 +46,7 @@ def _simple(translator: "Translator", imputer: Any, table: Table) -> Table:
     return filled
 
 
-def _fill(
-    translator: "Translator", imputer: Any, block: Block, values: "NDArray[Any]"
-) -> Block:
+def _fill(translator: "Translator", imputer: Any, block: Block, values: "NDArray[Any]") -> Block:
     mask = missing_mask(block.tensor, imputer.missing_values)
     if block.kind is Kind.STRING:
         if not all(isinstance(value, str) for value in values):

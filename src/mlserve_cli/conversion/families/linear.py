@@ -48,11 +48,11 @@ def _plain_classifier(_: "Translator", estimator: Any, table: "Table") -> Scores
     return from_decision(estimator.classes_, linear_scores(estimator, table))
 
 
-def _ridge_classifier(translator: "Translator", estimator: Any, table: "Table") -> Scores:
+def _ridge_classifier(_: "Translator", estimator: Any, table: "Table") -> Scores:
     if estimator._label_binarizer.y_type_.startswith("multilabel"):  # noqa: SLF001
         decision = linear_scores(estimator, table)
         return Scores(labels=(decision > 0.0).cast(Kind.INT64), decision=decision)
-    return _plain_classifier(translator, estimator, table)
+    return from_decision(estimator.classes_, linear_scores(estimator, table))
 
 
 def one_versus_rest(decision: "Tensor") -> "Tensor":
@@ -74,7 +74,7 @@ def _logistic(_: "Translator", estimator: Any, table: "Table") -> Scores:
     return from_decision(estimator.classes_, decision, probabilities)
 
 
-def _stochastic(translator: "Translator", estimator: Any, table: "Table") -> Scores:
+def _stochastic(_: "Translator", estimator: Any, table: "Table") -> Scores:
     decision = linear_scores(estimator, table)
     binary = len(estimator.classes_) == 2
     if estimator.loss == "log_loss":

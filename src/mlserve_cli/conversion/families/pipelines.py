@@ -65,18 +65,11 @@ def _frozen_transform(translator: "Translator", frozen: Any, table: Table) -> Ta
     return translator.transform(frozen.estimator, table)
 
 
-def _function(translator: "Translator", transformer: Any, table: Table) -> Table:
-    if transformer.func is None:
-        return table
-    raise translator.unsupported(f"The function {transformer.func!r} has no ONNX form here.")
-
-
 _SEARCHES = ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
 
 TRANSFORMS: "dict[str, Transform]" = {
     "sklearn.Pipeline": _pipeline_transform,
     "sklearn.FeatureUnion": _union,
-    "sklearn.FunctionTransformer": _function,
     "sklearn.FrozenEstimator": _frozen_transform,
     **{f"sklearn.{name}": _best_transform for name in _SEARCHES},
 }

@@ -122,10 +122,8 @@ def _yeo_johnson(x: "Tensor", power: float) -> "Tensor":
     zero = x * 0.0
     plus = negative.where(zero, x) + 1.0
     minus = negative.where(x, zero) * -1.0 + 1.0
-    if abs(power) < np.spacing(1.0):
-        above = plus.apply("Log")
-    else:
-        above = (plus**power - 1.0) / power
+    logarithm = abs(power) < np.spacing(1.0)
+    above = plus.apply("Log") if logarithm else (plus**power - 1.0) / power
     if abs(power - 2.0) > np.spacing(1.0):
         below = (minus ** (2.0 - power) - 1.0) / -(2.0 - power)
     else:

@@ -94,9 +94,7 @@ def _members(estimator: Any) -> "list[Any]":
 def _isolation_forest(_: "Translator", estimator: Any, table: Table) -> Scores:
     x = as_float32(table.real())
     weighted = []
-    for member, features in zip(
-        estimator.estimators_, estimator.estimators_features_, strict=True
-    ):
+    for member, features in zip(estimator.estimators_, estimator.estimators_features_, strict=True):
         tree = tree_of(member, features)
         # In the order in which scikit-learn adds them, so that not a bit differs.
         depth = _depths(tree) + 1.0 + _path_length(member.tree_.n_node_samples) - 1.0
@@ -110,9 +108,7 @@ def _isolation_forest(_: "Translator", estimator: Any, table: Table) -> Scores:
     decision = scores - estimator.offset_
     graph = x.graph
     inlier, outlier = graph.constant([1], Kind.INT64), graph.constant([-1], Kind.INT64)
-    return Scores(
-        labels=(decision < 0.0).where(outlier, inlier).reshape([-1]), decision=decision
-    )
+    return Scores(labels=(decision < 0.0).where(outlier, inlier).reshape([-1]), decision=decision)
 
 
 def _depths(tree: Tree) -> "NDArray[np.float64]":

@@ -139,7 +139,9 @@ def _bagging_classifier(translator: "Translator", estimator: Any, table: "Table"
             tree_of(member, features)
             for member, features in zip(members, estimator.estimators_features_, strict=True)
         ]
-        values = [_spread(member.tree_.value[:, 0, :], member.classes_, count) for member in members]
+        values = [
+            _spread(member.tree_.value[:, 0, :], member.classes_, count) for member in members
+        ]
         total = leaf_sum(as_float32(table.real()), trees, values)
         return from_probabilities(estimator.classes_, total / float(len(members)))
     parts = []
@@ -159,9 +161,7 @@ def _bagging_classifier(translator: "Translator", estimator: Any, table: "Table"
     )
 
 
-def _spread(
-    values: "NDArray[np.float64]", classes: Any, count: int
-) -> "NDArray[np.float64]":
+def _spread(values: "NDArray[np.float64]", classes: Any, count: int) -> "NDArray[np.float64]":
     # A member that never saw some class has no column for it.
     result = np.zeros((len(values), count))
     result[:, np.asarray(classes, dtype=np.int64)] = values

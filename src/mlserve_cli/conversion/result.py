@@ -1,0 +1,85 @@
+"""What a conversion is asked for, and what it gives."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from mlserve_cli.conversion.parity import TOLERANCE, ParityReport
+from mlserve_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mlserve_cli.signature import Signature
+
+
+class Precision(StrEnum):
+    """Numbers that the graph computes with.
+
+    AUTO: whatever is exact, which is FLOAT64 today.
+    """
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A converted model and how far it agrees with the estimator.
+
+    Attributes:
+        model: Content of the ONNX file.
+        precision: Numbers that the graph computes with.
+        parity: The comparison with the estimator.
+        signature: Inputs and outputs that it was converted with.
+        opset: Version of the standard operators.
+        ml_opset: Version of the `ai.onnx.ml` operators; None where there are none.
+        operators: How many nodes of each operator the graph has.
+    """
+
+    model: bytes
+    precision: Precision
+    parity: ParityReport
+    signature: "Signature"
+    opset: int
+    ml_opset: int | None
+    operators: dict[str, int]
+
+
+class ParityError(UsageError):
+    """A converted model that does not agree with its estimator.
+
+    Args:
+        message: How far, and on which rows.
+        conversion: The model all the same.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, conversion: Conversion) -> None:
+        super().__init__(
+            message,
+            hint="Serve the estimator itself, or keep the ONNX model all the same: "
+            "--allow-mismatch, or a larger --tolerance.",
+        )
+        self.conversion = conversion
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to convert.
+
+    Attributes:
+        precision: Numbers to compute with.
+        tolerance: Largest difference that passes.
+        opset: Version of the standard operators; None for the lowest that has them all.
+        outputs: Names of outputs to keep; None for those that serving needs.
+        metadata: Entries for the file beside its own.
+    """
+
+    precision: Precision = Precision.AUTO
+    tolerance: float = TOLERANCE
+    opset: int | None = None
+    outputs: "Collection[str] | None" = None
+    metadata: "tuple[tuple[str, str], ...]" = ()

@@ -1,0 +1,77 @@
+"""Scores a file with a fake model in a process of its own: IN OUT [slow|memory|modules]."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlserve_cli.batch import BatchOptions, predict_file
+from mlserve_cli.errors import MlserveError
+from mlserve_cli.inference.predictor import Engine, Prediction
+from mlserve_cli.signature import Column, Signature, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlserve_cli.inference.predictor import Batch
+
+
+class Sum:
+    """Predicts the sum of a and b."""
+
+    engine = Engine.SKLEARN
+    signature = Signature(Task.REGRESSION, (Column("a"), Column("b")), named=True)
+
+    def __init__(self, wait_seconds: float) -> None:
+        self._wait_seconds = wait_seconds
+
+    def predict(self, batch: "Batch", *, probabilities: bool = False) -> Prediction:
+        assert isinstance(batch, np.ndarray)
+        time.sleep(self._wait_seconds)
+        return Prediction(batch.sum(axis=1))
+
+    def decision_function(self, batch: "Batch") -> "NDArray[Any]":
+        raise NotImplementedError
+
+
+def peak_kib() -> int:
+    """Peak memory of this program; ru_maxrss would count the process that started it as well."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+
+def terminate(*_: object) -> None:
+    raise SystemExit(143)
+
+
+def main(source: str, destination: str, *how: str) -> int:
+    signal.signal(signal.SIGTERM, terminate)
+    slow = "slow" in how
+    options = BatchOptions(block_bytes=1000 if slow else 1 << 20)
+    started = False
+
+    def tell_start(now: object) -> None:
+        nonlocal started
+        if slow and not started:
+            started = True
+            sys.stderr.write("started\n")
+            sys.stderr.flush()
+
+    try:
+        predict_file(source, destination, Sum(0.02 if slow else 0), options, progress=tell_start)
+    except MlserveError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    if "modules" in how:
+        heavy = {"pandas", "sklearn", "scipy", "onnxruntime"}
+        sys.stderr.write(" ".join(sorted(heavy & set(sys.modules))))
+    if "memory" in how:
+        sys.stderr.write(str(peak_kib()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,103 @@
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlserve_cli.conversion.ensemble import Tree, Weighted, leaf_sum, stump, tree_sum
+from mlserve_cli.conversion.graph import Graph, Kind, Output
+from mlserve_cli.inference.onnx import create_session
+
+FEATURES = 3
+VALUES = st.sampled_from([-1.5, 0.0, 0.1, np.float64(np.float32(0.1)), 2.0, 1e30, np.nan])
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Tree:
+    feature, threshold, left, right, missing = [0], [0.0], [-1], [-1], [False]
+    members: dict[int, np.ndarray] = {}
+    for _ in range(draw(st.integers(0, 6))):
+        node = draw(st.sampled_from([n for n in range(len(left)) if left[n] < 0]))
+        feature[node] = draw(st.integers(0, FEATURES - 1))
+        threshold[node] = draw(VALUES.filter(np.isfinite))
+        missing[node] = draw(st.booleans())
+        if draw(st.booleans()):
+            chosen = draw(st.sets(st.sampled_from([0.0, 2.0, 5.0]), min_size=1))
+            members[node] = np.array(sorted(chosen))
+        left[node], right[node] = len(left), len(left) + 1
+        for values, value in ((feature, 0), (left, -1), (right, -1)):
+            values += [value, value]
+        threshold += [0.0, 0.0]
+        missing += [False, False]
+    return Tree(
+        np.array(feature),
+        np.array(threshold),
+        np.array(left),
+        np.array(right),
+        np.array(missing),
+        members,
+    )
+
+
+def leaf_of(tree: Tree, row: np.ndarray) -> int:
+    node = 0
+    while tree.left[node] >= 0:
+        value = row[tree.feature[node]]
+        if np.isnan(value):
+            goes_left = tree.missing_left[node]
+        elif tree.members and node in tree.members:
+            goes_left = value in tree.members[node]
+        else:
+            goes_left = value <= tree.threshold[node]
+        node = int(tree.left[node] if goes_left else tree.right[node])
+    return node
+
+
+def run(output: Any, rows: np.ndarray) -> np.ndarray:
+    model = output.graph.model([Output("y", output, (None, None))])
+    result: np.ndarray = create_session(model.SerializeToString()).run(None, {"x": rows})[0]
+    return result
+
+
+MATRICES: st.SearchStrategy[np.ndarray] = st.lists(
+    st.tuples(*[VALUES] * FEATURES), min_size=1, max_size=30
+).map(np.array)
+
+
+@given(st.lists(trees(), min_size=1, max_size=4), MATRICES)
+def test_weights_of_the_leaves_are_added_up_to_the_last_bit(
+    ensemble: list[Tree], rows: np.ndarray
+) -> None:
+    weights = [np.linspace(1 / 3, 2, len(tree.left), dtype=np.float64) for tree in ensemble]
+    x = Graph().input("x", Kind.REAL, FEATURES)
+    weighted = [Weighted(*one) for one in zip(ensemble, weights, strict=True)]
+    found = run(tree_sum(x, [stump(0.7), *weighted]), rows)
+    expected = np.full(len(rows), 0.7)
+    for tree, weight in zip(ensemble, weights, strict=True):
+        expected += [weight[leaf_of(tree, row)] for row in rows]
+    np.testing.assert_array_equal(found[:, 0], expected)
+
+
+@given(st.lists(trees(), min_size=1, max_size=4), MATRICES)
+def test_rows_of_values_of_the_leaves_are_added_up_to_the_last_bit(
+    ensemble: list[Tree], rows: np.ndarray
+) -> None:
+    values = [np.linspace(0, 1, len(tree.left) * 4).reshape(-1, 4) for tree in ensemble]
+    x = Graph().input("x", Kind.REAL, FEATURES)
+    found = run(leaf_sum(x, ensemble, values), rows)
+    expected = np.zeros((len(rows), 4))
+    for tree, table in zip(ensemble, values, strict=True):
+        expected += table[[leaf_of(tree, row) for row in rows]]
+    np.testing.assert_array_equal(found, expected)
+
+
+@given(trees(), MATRICES)
+def test_single_precision_rows_take_the_same_side_as_in_double_precision(
+    tree: Tree, rows: np.ndarray
+) -> None:
+    numbers = np.arange(len(tree.left), dtype=float)
+    x = Graph(np.float32).input("x", Kind.REAL, FEATURES)
+    single = rows.astype(np.float32)
+    found = run(tree_sum(x, [Weighted(tree, numbers)]), single)
+    expected = [leaf_of(tree, row) for row in single.astype(np.float64)]
+    np.testing.assert_array_equal(found[:, 0], expected)
