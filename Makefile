@@ -30,14 +30,14 @@ test: $(TESTABLE) ## Run every check: style, types, imports, documentation, test
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 docs: $(TESTABLE) ## Write docs/reference and the README's outputs anew.
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/generate.py --readme
 
 bench: $(TESTABLE) ## Measure side by side with the alternatives.
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit; done
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit; done
 
 constraints: ## Pin the newest set that installs, with every extra, in constraints.txt.
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \

@@ -2,7 +2,7 @@
 
 All blocks run in order in one directory. A command is a line that starts with `$ `, and lines that
 start with `> ` right after it continue it. What follows is its output, where `...` stands for
-anything and times, rates, sizes and dates may differ.
+anything, and times, rates, sizes, dates, versions and white space may differ.
 """
 
 import os
@@ -22,9 +22,12 @@ VARYING = (
     (re.compile(r"[\d,.]+ ?(rows|requests|predictions)(/s| per second)"), r"N \1\2"),
     (re.compile(r"\b[\d,.]+ ?(ns|µs|ms|s|seconds?|minutes?)\b"), r"N \1"),
     (re.compile(r"\b[\d,.]+ ?([kKMG]i?B|bytes)\b"), "N bytes"),
-    # Columns and rules move with the width of what they hold.
-    (re.compile(r"([ ─━═-])\1+"), r"\1\1"),
-    (re.compile(r"[ \t]+$", re.MULTILINE), ""),
+    (re.compile(r"\b\d+\.\d+\.\d+\b"), "VERSION"),
+    # The last digits depend on the processor's vector instructions.
+    (re.compile(r"(\.\d{6})\d+"), r"\1"),
+    # Columns, rules and line breaks move with the width of what they hold.
+    (re.compile(r"([─━═-])\1+"), r"\1\1"),
+    (re.compile(r"\s+"), " "),
 )
 
 
@@ -141,5 +144,6 @@ def rewrite(text: str, folder: Path) -> str:
         if outcome.exit_code and not re.search(r"^error: ", outcome.output, re.MULTILINE):
             raise RuntimeError(f"README line {step.line}: {step.command}\n{outcome.output}")
         start, end = step.place
-        text = text[:start] + outcome.output + text[end:]
+        lines = [line.rstrip() for line in outcome.output.splitlines()]
+        text = text[:start] + "".join(f"{line}\n" for line in lines) + text[end:]
     return text

@@ -125,7 +125,7 @@ def test_of_several_bad_values_the_first_row_is_named(fake: Any, tmp_path: Path)
 def refuses_three(batch: "Batch") -> NDArray[Any]:
     assert isinstance(batch, np.ndarray)
     if (batch[:, 0] == 3).any():
-        raise SignatureError("No threes, please.", row=1, column="a")
+        raise SignatureError("No threes, please.", row=1, column="a", hint="Use fours.")
     return batch[:, 0]
 
 
@@ -168,7 +168,7 @@ def test_a_row_that_the_model_refuses_is_found_in_its_block(
     assert type(error) is kind
     assert message in error.message
     if isinstance(error, SignatureError):
-        assert (error.row, error.column) == (5, "a")
+        assert (error.row, error.column, error.hint) == (5, "a", "Use fours.")
 
 
 def test_no_row_is_blamed_where_none_is_refused_alone(fake: Any, tmp_path: Path) -> None:

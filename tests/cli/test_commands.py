@@ -31,6 +31,10 @@ def iris(tmp_path):
     return model
 
 
+def read_rows(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
 def test_from_a_model_file_to_scored_rows(mlserve, iris, tmp_path):
     options = ["--name", "iris", "--data", "iris.csv", "--target", "species"]
     saved = mlserve("save", "model.joblib", *options)
@@ -42,7 +46,7 @@ def test_from_a_model_file_to_scored_rows(mlserve, iris, tmp_path):
     assert scored.exit_code == 0, scored.stderr
     assert scored.stdout == ""
     assert "150 rows in" in scored.stderr
-    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    rows = read_rows(tmp_path / "out.csv")
     assert [row["prediction"] for row in rows] == iris.predict(IRIS).tolist()
     expected = iris.predict_proba(IRIS)[:, 2]
     assert [float(row["probability_virginica"]) for row in rows] == expected.tolist()
@@ -278,7 +282,7 @@ def test_the_demo_is_a_session_that_ends_well(mlserve, tmp_path):
     assert finished.exit_code == 0, finished.stderr
     for part in ("$ mlserve save", "$ mlserve inspect", "$ mlserve batch-predict", "true species"):
         assert part in finished.stdout
-    rows = list(csv.DictReader((tmp_path / "demo" / "scored.csv").open()))
+    rows = read_rows(tmp_path / "demo" / "scored.csv")
     assert len(rows) == 120
     assert np.mean([row["species"] == row["prediction"] for row in rows]) > 0.9
     again = mlserve("demo", "--keep", "demo")

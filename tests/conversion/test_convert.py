@@ -9,12 +9,12 @@ import onnx
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.files import create_inference_session, save_onnx
@@ -23,7 +23,7 @@ from mlserve_cli.conversion.translator import UnsupportedEstimatorError
 from mlserve_cli.errors import UsageError
 
 
-@pytest.mark.parametrize("load", [load_breast_cancer, load_digits, load_iris, load_wine])
+@pytest.mark.parametrize("load", [load_breast_cancer, load_iris, load_wine])
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -40,17 +40,13 @@ def test_labels_of_real_data_are_all_the_same(load: Any, estimator: Any, exact: 
 
 def test_a_model_that_does_not_agree_is_refused_with_rows_and_step() -> None:
     features, values = load_diabetes(return_X_y=True)
-    pipeline = make_pipeline(
-        FunctionTransformer(np.square, feature_names_out="one-to-one"),
-        DecisionTreeRegressor(random_state=0),
-    )
-    pipeline.fit(features, values)
-    single = Options(precision=Precision.FLOAT32, tolerance=0.0)
+    pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(features, values)
+    single = Options(precision=Precision.FLOAT32, tolerance=1e-12)
     with pytest.raises(ParityError, match=r"Row .* expected .* found") as caught:
         convert_to_onnx(pipeline, data=features, options=single)
     parity = caught.value.conversion.parity
     assert caught.value.exit_code == 1
-    assert parity.cause == "functiontransformer"
+    assert parity.cause == "standardscaler"
     assert parity.worst_rows
     kept = convert_to_onnx(pipeline, data=features, options=single, allow_mismatch=True)
     assert kept.model == caught.value.conversion.model

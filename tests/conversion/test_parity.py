@@ -57,3 +57,7 @@ def test_the_report_is_plain_json() -> None:
     assert written["passed"] is False
     assert written["source"] == "data"
     assert {one["output"] for one in written["worst_rows"]} == {"label", "variable"}
+
+
+def test_nothing_to_compare_is_not_agreement() -> None:
+    assert not compare_outputs({"label": np.array([1])}, {"variable": np.array([1.0])}).passed

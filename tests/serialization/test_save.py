@@ -62,7 +62,7 @@ MODELS = {
     "histogram": (HistGradientBoostingClassifier(max_iter=5), IRIS, SPECIES),
     "clusterer": (KMeans(3, n_init=1, random_state=0), IRIS, None),
     "no-predict": (DBSCAN(), IRIS, None),
-    "outliers": (IsolationForest(5, random_state=0), IRIS, None),
+    "outliers": (IsolationForest(n_estimators=5, random_state=0), IRIS, None),
     "novelty": (LocalOutlierFactor(novelty=True), IRIS.to_numpy(), None),
     "transformer": (make_pipeline(StandardScaler(), PCA(2)), IRIS, None),
     "mixed": (mixed_pipeline(), MIXED, MIXED_TARGET),

@@ -46,6 +46,7 @@ def test_numbers_are_the_ones_that_pandas_reads(rows: list[tuple[str, str]]) -> 
     expected = pd.read_csv(io.StringIO(text), header=None, dtype={0: float, 1: float})
     columns = (Column("a"), Column("b"), Column("c"))
     found = read(text.encode(), *columns, layout=Layout.MATRIX)
+    assert isinstance(found, np.ndarray)
     # pandas before 3.1 may be off by one unit in the last place.
     np.testing.assert_allclose(found, expected.to_numpy(), rtol=4e-16)
 

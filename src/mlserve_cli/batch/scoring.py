@@ -84,6 +84,7 @@ class BlockScorer:
                 cause.message,
                 column=getattr(cause, "column", None),
                 kind=type(cause),
+                hint=cause.hint,
             ) from cause
         lengths = {len(column) for column in columns}
         if lengths != {stop - start} or len(columns) != self.added:

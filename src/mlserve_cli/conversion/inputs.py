@@ -1,15 +1,12 @@
 """Inputs of the graph from a signature."""
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from mlserve_cli.conversion.graph import Graph, Kind
-from mlserve_cli.conversion.table import MISSING_TEXT, Block, Table
+from mlserve_cli.conversion.table import Block, Table
 from mlserve_cli.signature import Column, DType, Layout
 
 if TYPE_CHECKING:
-    from mlserve_cli.inference.predictor import Batch
     from mlserve_cli.signature import Signature
 
 MATRIX_INPUT = "features"
@@ -32,7 +29,7 @@ def column_kind(column: Column) -> Kind:
     """Type of the input of one column of a frame.
 
     Integers and bools that may be missing are REAL, with NaN for missing; text that is missing is
-    `MISSING_TEXT`.
+    `table.MISSING_TEXT`.
     """
     dtype = column.dtype
     if dtype is DType.CATEGORICAL:
@@ -45,17 +42,3 @@ def column_kind(column: Column) -> Kind:
     if dtype is DType.BOOL and not column.missing:
         return Kind.BOOL
     return Kind.REAL
-
-
-def without_none(batch: "Batch", signature: "Signature") -> "Batch":
-    """The batch with `MISSING_TEXT` in place of text that is missing."""
-    if isinstance(batch, np.ndarray):
-        return batch
-    texts = {column.name for column in signature.columns if column_kind(column) is Kind.STRING}
-    return {name: _filled(values) if name in texts else values for name, values in batch.items()}
-
-
-def _filled(values: Any) -> Any:
-    filled = np.array(values, dtype=object)
-    filled[[value is None for value in filled]] = MISSING_TEXT
-    return filled

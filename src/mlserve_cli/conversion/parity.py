@@ -101,7 +101,7 @@ def compare(
     sides: list[dict[str, NDArray[Any]]] = []
     for predictor in (predictor_a, predictor_b):
         prediction = predictor.predict(batch, probabilities=probabilities)
-        found = {_label_name(prediction.labels, signatures[0]): prediction.labels}
+        found = {_label_name(signatures[0]): prediction.labels}
         if prediction.probabilities is not None:
             found["probabilities"] = prediction.probabilities
         if decision:
@@ -110,9 +110,8 @@ def compare(
     return compare_outputs(*sides, tolerance=tolerance, source=source)
 
 
-def _label_name(labels: "NDArray[Any]", signature: "Signature") -> str:
-    classes = signature.task is Task.CLASSIFICATION
-    return "label" if classes or labels.dtype.kind != "f" else "variable"
+def _label_name(signature: "Signature") -> str:
+    return "variable" if signature.task in (Task.REGRESSION, Task.TRANSFORMATION) else "label"
 
 
 def compare_outputs(
@@ -132,7 +131,8 @@ def compare_outputs(
         source: Where the rows come from.
     """
     rows = mismatches = 0
-    worst = 0.0
+    # Nothing to compare is not agreement.
+    worst = 0.0 if set(expected) & set(found) else np.inf
     failures: list[tuple[float, WorstRow]] = []
     for name in [name for name in expected if name in found]:
         left, right = _as_rows(expected[name]), _as_rows(found[name])

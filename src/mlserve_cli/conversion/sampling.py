@@ -38,6 +38,7 @@ def generated_batches(
     yield from (_batch(one, signature) for one in _around_thresholds(plain, learnt, signature))
     for factor in (0.0, 1e3, -1e3):
         yield _batch(_scaled(plain, factor, signature), signature)
+    yield _batch(_positive(plain, signature), signature)
     yield _batch(_with_missing(plain, signature, random), signature)
     yield _batch(_with_unknown(plain, signature, random), signature)
 
@@ -93,6 +94,15 @@ def _scaled(
     numbers = {column.name for column in signature.columns if column.dtype.is_number}
     return {
         name: (values[:20] * factor).astype(values.dtype) if name in numbers else values[:20]
+        for name, values in plain.items()
+    }
+
+
+def _positive(plain: "dict[str, NDArray[Any]]", signature: Signature) -> "dict[str, NDArray[Any]]":
+    # For models that take logarithms and counts.
+    numbers = {column.name for column in signature.columns if column.dtype.is_number}
+    return {
+        name: (np.abs(values) + 1).astype(values.dtype) if name in numbers else values
         for name, values in plain.items()
     }
 

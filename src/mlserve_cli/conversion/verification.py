@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pandas as pd
 
-from mlserve_cli.conversion.inputs import without_none
 from mlserve_cli.conversion.parity import ParityReport, RowSource, compare
 from mlserve_cli.conversion.sampling import generated_batches
 from mlserve_cli.errors import EngineError, MlserveError, SignatureError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlserve_cli.inference.predictor import Batch, Prediction
+    from mlserve_cli.inference.predictor import Batch
     from mlserve_cli.signature import Signature
 
     Data = pd.DataFrame | NDArray[Any] | Mapping[str, NDArray[Any]]
@@ -63,37 +63,18 @@ def _takes(predictor: EstimatorPredictor, batch: "Batch") -> bool:
     return True
 
 
-class _Textual:
-    """An ONNX predictor that is given missing text as the graph takes it."""
-
-    def __init__(self, predictor: OnnxPredictor, signature: "Signature") -> None:
-        self._predictor = predictor
-        self.signature = signature
-        self.engine = predictor.engine
-
-    def predict(self, batch: "Batch", *, probabilities: bool = False) -> "Prediction":
-        """See `Predictor.predict`."""
-        filled = without_none(batch, self.signature)
-        return self._predictor.predict(filled, probabilities=probabilities)
-
-    def decision_function(self, batch: "Batch") -> "NDArray[np.float64]":
-        """See `Predictor.decision_function`."""
-        return self._predictor.decision_function(without_none(batch, self.signature))
-
-
 def verify(
     estimator: Any, signature: "Signature", model: bytes, rows: Rows, tolerance: float
 ) -> ParityReport:
     """Compares the model with the estimator on every batch."""
     right = EstimatorPredictor(estimator, signature)
-    found = OnnxPredictor(model, signature)
-    names = {output.name for output in found.session.get_outputs()}
+    names = {output.name for output in onnx.load_from_string(model).graph.output}
     checked = replace(
         signature,
         probabilities=signature.probabilities and "probabilities" in names,
         decision=signature.decision if "decision" in names else (),
     )
-    candidate = _Textual(found, checked)
+    candidate = OnnxPredictor(model, checked)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return merged(

@@ -77,6 +77,9 @@ class OnnxPredictor:
         outputs = [node.name for node in self.session.get_outputs()]
         self._outputs = {role: _pick(outputs, role) for role in Role}
         self._label = self._outputs[Role.LABEL] or outputs[0]
+        # Which text stands for a missing one, as the converter wrote it down.
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        self._missing_text = metadata.get("mlserve.missing_text", "")
 
     @property
     def engine(self) -> Engine:
@@ -130,21 +133,23 @@ class OnnxPredictor:
         if isinstance(batch, np.ndarray):
             name, kind = self._inputs[0]
             if len(self._inputs) == 1:
-                return {name: _tensor(batch, kind, name)}
+                return {name: self._tensor(batch, kind, name)}
             batch = dict(zip(self._signature.names, batch.T, strict=True))
         columns = dict(zip(self._signature.names, self._inputs, strict=True))
         return {
-            name: _tensor(np.asarray(batch[column]).reshape(-1, 1), kind, column)
+            name: self._tensor(np.asarray(batch[column]).reshape(-1, 1), kind, column)
             for column, (name, kind) in columns.items()
         }
 
-
-def _tensor(values: "NDArray[Any]", kind: str, column: str) -> "NDArray[Any]":
-    if kind == "tensor(string)":
-        # A tensor of strings has no missing value; converted models take the empty string for it.
+    def _tensor(self, values: "NDArray[Any]", kind: str, column: str) -> "NDArray[Any]":
+        if kind != "tensor(string)":
+            return _number_tensor(values, kind, column)
         texts = values.astype(object)
-        texts[np.equal(texts, _NONE)] = ""
+        texts[np.equal(texts, _NONE)] = self._missing_text
         return texts
+
+
+def _number_tensor(values: "NDArray[Any]", kind: str, column: str) -> "NDArray[Any]":
     if values.dtype == object:
         # Bools with missing values.
         values = np.where(np.equal(values, _NONE), np.nan, values).astype(np.float64)

@@ -20,7 +20,10 @@ _MAX_TEXT = 10_000
 _MAX_RANGE = 2**40
 _BIT_GENERATORS = frozenset(("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"))
 _ARROW_TYPES = frozenset(("string", "large_string"))
-_FACTORIES = frozenset(f"builtins.{name}" for name in ("int", "float", "list", "dict", "set"))
+# LightGBM keeps its scores in the last of them.
+_FACTORIES = frozenset(
+    (*(f"builtins.{name}" for name in ("int", "float", "list", "dict", "set")), "collections.OrderedDict")
+)
 _PLAIN = (str, int, float, bool, bytes, complex, type(None))
 _INDEX_KEYS = frozenset(("data", "name", "dtype", "start", "stop", "step"))
 
@@ -56,6 +59,12 @@ class Call:
             last = self.name.rpartition(".")[2]
             rule = _cython_object if last.startswith("__pyx_unpickle_") else _plain_call
         return rule(self)
+
+    @property
+    def takes_state(self) -> bool:
+        """Whether libraries give the result a state after the call."""
+        last = self.name.rpartition(".")[2]
+        return self.name in _STATEFUL or last.startswith("__pyx_unpickle_")
 
     def require(self, condition: object) -> None:
         """Refuses the call unless the condition holds."""
@@ -274,7 +283,6 @@ _RULES: dict[str, Rule] = {
     "sklearn.neighbors._kd_tree.newObj": _cython_new,
     "sklearn.neighbors._ball_tree.newObj": _cython_new,
     "sklearn.metrics._dist_metrics.newObj": _cython_new,
-    "sklearn.neighbors._dist_metrics.newObj": _cython_new,
     "sklearn.tree._tree.Tree": _tree,
     "sklearn.impute._iterative._ImputerTriplet": _named_tuple,
     "pandas.core.indexes.base._new_Index": _pandas_index,
@@ -282,3 +290,22 @@ _RULES: dict[str, Rule] = {
     "pyarrow.lib.py_buffer": _arrow_buffer,
     "pyarrow.lib._restore_array": _arrow_array,
 }
+
+# What the others give is finished, or belongs to the whole process.
+_STATEFUL = frozenset(
+    (
+        "copyreg._reconstructor",
+        "functools.partial",
+        "numpy.dtype",
+        "numpy.ma.core._mareconstruct",
+        "numpy._core.multiarray._reconstruct",
+        "numpy.core.multiarray._reconstruct",
+        "numpy.random._pickle.__bit_generator_ctor",
+        "numpy.random._pickle.__generator_ctor",
+        "numpy.random._pickle.__randomstate_ctor",
+        "sklearn.metrics._dist_metrics.newObj",
+        "sklearn.neighbors._ball_tree.newObj",
+        "sklearn.neighbors._kd_tree.newObj",
+        "sklearn.tree._tree.Tree",
+    )
+)

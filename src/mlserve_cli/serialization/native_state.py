@@ -37,6 +37,8 @@ def check_native_state(root: object) -> None:
             found.check_format(full_check=True) if hasattr(found, "check_format") else _coo(found)
         elif module.startswith("scipy.interpolate.") and hasattr(found, "c"):
             _spline(found)
+        elif module.startswith("numpy.random."):
+            _random_generator(found)
 
 
 def _reachable(root: object) -> Iterator[Any]:
@@ -215,6 +217,14 @@ def _coo(matrix: Any) -> None:
     for indices, length in zip(matrix.coords, matrix.shape, strict=True):
         _require(len(indices) == len(matrix.data), matrix)
         _require((np.asarray(indices) >= 0).all() and (np.asarray(indices) < length).all(), matrix)
+
+
+def _random_generator(found: Any) -> None:
+    generator = getattr(found, "_bit_generator", getattr(found, "bit_generator", found))
+    state = getattr(generator, "state", {})
+    if isinstance(state, dict) and state.get("bit_generator") == "MT19937":
+        # Position in the 624 words of the Mersenne Twister.
+        _require(0 <= state["state"]["pos"] <= 624, found)
 
 
 def _spline(spline: Any) -> None:

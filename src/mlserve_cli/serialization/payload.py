@@ -52,26 +52,40 @@ def write_estimator(estimator: Any, path: Path, format: ModelFormat) -> None:
     """Writes an estimator to a file.
 
     Raises:
+        UsageError: ONNX, which is not a way to store an estimator.
         ArtifactError: The format cannot hold this estimator.
     """
-    from mlserve_cli.serialization.pickles import dump_joblib, dump_pickle
+    if format is ModelFormat.ONNX:
+        raise UsageError(
+            "An estimator becomes ONNX by conversion, not by saving.",
+            hint="Save it with --format auto, then run: mlserve convert-onnx NAME",
+        )
+    try:
+        _dump(estimator, path, format)
+    # What an estimator holds decides what comes out of writing it.
+    except Exception as error:
+        kind = type(estimator).__name__
+        raise ArtifactError(
+            f"{kind} cannot be stored as {format}: {type(error).__name__}: {error}",
+            hint="Lambdas and functions defined inside functions cannot be stored: define them at "
+            "the top of a module that can be imported.",
+        ) from error
 
+
+def _dump(estimator: Any, path: Path, format: ModelFormat) -> None:
     match format:
         case ModelFormat.SKOPS:
             from mlserve_cli.serialization.skops_files import dump_skops
 
             dump_skops(estimator, path)
-        case ModelFormat.JOBLIB:
-            dump_joblib(estimator, path)
         case ModelFormat.PICKLE:
+            from mlserve_cli.serialization.pickles import dump_pickle
+
             dump_pickle(estimator, path)
-        case ModelFormat.ONNX:
-            raise UsageError(
-                "An estimator becomes ONNX by conversion, not by saving.",
-                hint="Save it with --format auto, then run: mlserve convert-onnx NAME",
-            )
         case _:
-            assert_never(format)
+            from mlserve_cli.serialization.pickles import dump_joblib
+
+            dump_joblib(estimator, path)
 
 
 def write_payload(

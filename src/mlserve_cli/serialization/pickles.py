@@ -51,18 +51,17 @@ def load_pickled(path: "str | os.PathLike[str]", *, trust: Collection[str] = ())
     audit = audit_file(path, trust=trust)
     require_trust(str(path), audit.refused)
     loading = _Loading(str(path), TrustPolicy.of(trust), audit.facts.sklearn_versions)
-    with open_source(path) as source, without_version_warnings():
+    with open_source(path) as source, without_warnings():
         loaded: object = _RestrictedStream(source, loading).load()
         check_native_state(loaded)
     return loaded
 
 
 @contextmanager
-def without_version_warnings() -> Iterator[None]:
-    """Keeps scikit-learn's warning about versions quiet: the caller compares versions itself."""
+def without_warnings() -> Iterator[None]:
+    """Keeps quiet what libraries say about other versions: the caller compares versions itself."""
     with warnings.catch_warnings():
-        # By its text, so that a file without scikit-learn does not import scikit-learn.
-        warnings.filterwarnings("ignore", message="Trying to unpickle estimator")
+        warnings.simplefilter("ignore")
         yield
 
 
@@ -113,9 +112,7 @@ class _Loading:
         return self.names[id(function)]
 
     def note_made(self, made: Any) -> Any:
-        # Classes, functions and members of enumerations belong to the whole process.
-        if not isinstance(made, type | types.FunctionType | types.ModuleType | Enum):
-            self.made[id(made)] = made
+        self.made[id(made)] = made
         return made
 
     def take_made(self, instance: Any) -> None:
@@ -146,9 +143,12 @@ class _RestrictedStream(PickleStream):
             return self._ufunc(args)
         self._loading.require_use(function, Use.CALL)
         if name in self._loading.policy.trusted:
-            return self._loading.note_made(function(*args))
-        made = Call(name, function, args, self._loading.names).run()
-        return self._loading.note_made(made)
+            made = function(*args)
+            # Classes, functions and members of enumerations belong to the whole process.
+            shared = isinstance(made, type | types.FunctionType | types.ModuleType | Enum)
+            return made if shared else self._loading.note_made(made)
+        call = Call(name, function, args, self._loading.names)
+        return self._loading.note_made(call.run()) if call.takes_state else call.run()
 
     def _ufunc(self, args: tuple[Any, ...]) -> Any:
         # numpy's function imports whatever it is given; this looks it up like any other name.
@@ -183,9 +183,21 @@ class _RestrictedStream(PickleStream):
         elif (restore := getattr(type(instance), "__setstate__", None)) is not None:
             # From the class: an instance can hold anything under that name.
             restore(instance, _checked_state(instance, state))
+        elif isinstance(state, dict):
+            vars(instance).update(_attribute_names(state))
         else:
-            _set_attributes(instance, state)
+            self._set_slots(instance, state)
         return instance
+
+    def _set_slots(self, instance: Any, state: Any) -> None:
+        cls = type(instance)
+        # Setting an attribute can run code of the class, and no admitted class has slots.
+        if f"{cls.__module__}.{cls.__qualname__}" not in self._loading.policy.trusted:
+            raise MalformedPickleError("it sets attributes of an object one by one")
+        attributes, slots = state
+        vars(instance).update(_attribute_names(attributes or {}))
+        for name, value in _attribute_names(slots).items():
+            setattr(instance, name, value)
 
     def _read_array(self, state: Any) -> Any:
         subclass = state.get("subclass") if isinstance(state, dict) else None
@@ -199,8 +211,9 @@ class _RestrictedStream(PickleStream):
         if header.size_bytes > self.source.left:
             raise EOFError
         array = np.empty(header.shape, header.dtype, order="F" if header.is_fortran else "C")
-        flat = array.T if header.is_fortran else array
-        self.source.read_into(memoryview(flat.reshape(-1).view(np.uint8)))
+        if header.size_bytes:
+            flat = array.T if header.is_fortran else array
+            self.source.read_into(memoryview(flat.reshape(-1).view(np.uint8)))
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         return array.view(np.matrix) if header.is_matrix else array
@@ -229,20 +242,10 @@ def _class(found: Any) -> Any:
     return found
 
 
-def _set_attributes(instance: Any, state: Any) -> None:
-    slots = None
-    if isinstance(state, tuple) and len(state) == 2:
-        state, slots = state
-    if state:
-        vars(instance).update(_attribute_names(state))
-    for name, value in _attribute_names(slots or {}).items():
-        setattr(instance, name, value)
-
-
 def _attribute_names(state: Any) -> dict[str, Any]:
     if type(state) is not dict or not all(type(name) is str for name in state):
         raise MalformedPickleError("it gives an object attributes without names")
-    if any(name.startswith("__") for name in state):
+    if any(name.startswith("__") and name.endswith("__") for name in state):
         raise MalformedPickleError("it gives an object a special attribute")
     return state
 
@@ -291,3 +294,10 @@ def dump_pickle(estimator: object, path: "str | os.PathLike[str]") -> None:
     """Writes an estimator as a plain pickle, protocol 5."""
     with open(path, "wb") as stream:  # noqa: PTH123
         pickle.dump(estimator, stream, protocol=5)
+
+
+def dump_joblib(estimator: object, path: "str | os.PathLike[str]") -> None:
+    """Writes an estimator with joblib, compressed."""
+    import joblib
+
+    joblib.dump(estimator, path, compress=("zlib", 1))

@@ -26,8 +26,8 @@ _BIT_GENERATORS = frozenset(("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _CHECK_ARRAY = "sklearn.utils.validation.check_array"
 _PLAIN_TYPES = frozenset(f"builtins.{name}" for name in ("str", "int", "float", "bool", "tuple"))
 _FACTORIES = frozenset(f"builtins.{name}" for name in ("int", "float", "list", "dict", "set"))
-# Loaders that call the class they are given. These are the classes that skops gives them.
-_FIXED: dict[str, frozenset[str]] = {
+# Loaders that call the class they are given, and the classes that skops gives them.
+LOADER_CLASSES: dict[str, frozenset[str]] = {
     "DictNode": frozenset(
         ("builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch")
     ),
@@ -105,7 +105,7 @@ class _SkopsReader:
         if not (isinstance(loader, str) and isinstance(module, str) and isinstance(name, str)):
             raise MalformedSchemaError("its schema has a node without a type")
         found = Name(module, name)
-        if loader in _FIXED and found.full not in _FIXED[loader]:
+        if loader in LOADER_CLASSES and found.full not in LOADER_CLASSES[loader]:
             # The loader would call whatever this is.
             self._refuse(found)
         read = _READERS.get(loader)
@@ -190,8 +190,7 @@ class _SkopsReader:
         return Inert(found.full, tuple(parts))
 
     def _operator(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        self._refuse(found)
-        return Inert(found.full, (self._node(node["attrs"], depth),))
+        return self._called(found, self._node(node["attrs"], depth))
 
     def _constructor(self, found: Name, node: dict[str, Any], depth: int) -> Any:
         return self._called(found, self._node(node["content"], depth))
@@ -212,7 +211,7 @@ class _SkopsReader:
     def _reduced(self, found: Name, node: dict[str, Any], depth: int) -> Any:
         args = self._node(node["__reduce__"]["args"], depth)
         self._node(node["content"], depth)
-        if found.full in _FIXED["TreeNode"]:
+        if found.full in LOADER_CLASSES["TreeNode"]:
             _check_tree_arguments(args)
         return self._called(found, args)
 

@@ -16,8 +16,8 @@ from mlserve_cli.serialization.byte_source import quoted
 from mlserve_cli.serialization.importing import import_name
 from mlserve_cli.serialization.model_format import ModelFormat
 from mlserve_cli.serialization.native_state import check_native_state
-from mlserve_cli.serialization.pickles import without_version_warnings
-from mlserve_cli.serialization.skops_audit import read_skops
+from mlserve_cli.serialization.pickles import without_warnings
+from mlserve_cli.serialization.skops_audit import LOADER_CLASSES, read_skops
 
 if TYPE_CHECKING:
     import os
@@ -52,9 +52,10 @@ def load_skops(path: "str | os.PathLike[str]", *, trust: Collection[str] = ()) -
             written_with=audit.facts.sklearn_versions,
             as_named=True,
         )
-    names = [entry.name for entry in audit.types]
+    names = [name for names in LOADER_CLASSES.values() for name in names]
+    names.extend(entry.name for entry in audit.types)
     try:
-        with without_version_warnings():
+        with without_warnings():
             loaded: object = skops_io.loads(data, trusted=names)
             check_native_state(loaded)
     except UntrustedTypesFoundException as error:

@@ -89,9 +89,9 @@ class CsvTable:
             end = self._scanner.cut(data, final=final)
         except UnclosedQuoteError as error:
             complete = self._scanner.cut(data, final=False)
-            raise self._endless(data[:complete], "a quote in it is never closed") from error
+            raise self._endless(data[:complete], "a quote in it is never closed.") from error
         if len(data) - end > RECORD_BYTES_LIMIT:
-            problem = "it does not end within 64 MiB; a quote in it may not be closed"
+            problem = "it does not end within 64 MiB; a quote in it may not be closed."
             raise self._endless(data[:end], problem)
         return end
 

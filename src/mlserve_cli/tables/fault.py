@@ -14,6 +14,7 @@ class RowFaultError(Exception):
         problem: What was found and what was expected: the rest of a sentence.
         column: Name of the offending column.
         kind: What is raised in the end.
+        hint: What the user can do next.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class RowFaultError(Exception):
         *,
         column: str | None = None,
         kind: type[InputError | EngineError] = SignatureError,
+        hint: str | None = None,
     ) -> None:
         super().__init__(problem)
         self.row = row
@@ -31,6 +33,7 @@ class RowFaultError(Exception):
         self.problem = problem
         self.column = column
         self.kind = kind
+        self.hint = hint
 
     def located(self, name: str, rows_before: int, lines_before: int) -> InputError | EngineError:
         """The error to show.
@@ -46,8 +49,8 @@ class RowFaultError(Exception):
             place += f", column {self.column!r}"
         message = f"{place}: {self.problem}"
         if issubclass(self.kind, SignatureError):
-            return self.kind(message, row=row, column=self.column)
-        return self.kind(message)
+            return self.kind(message, row=row, column=self.column, hint=self.hint)
+        return self.kind(message, hint=self.hint)
 
 
 def shown(value: bytes | str) -> str:

@@ -22,19 +22,21 @@ REGRESSORS = [
     linear_model.QuantileRegressor(alpha=0.1),
     linear_model.Ridge(),
     linear_model.RidgeCV(),
-    linear_model.SGDRegressor(),
+    linear_model.SGDRegressor(max_iter=5000, eta0=0.1),
     linear_model.TweedieRegressor(power=0),
     linear_model.TweedieRegressor(power=1.5),
     svm.LinearSVR(),
 ]
 CLASSIFIERS = [
     linear_model.LogisticRegression(max_iter=1000),
-    linear_model.LogisticRegressionCV(Cs=2, max_iter=1000, use_legacy_attributes=False),
+    linear_model.LogisticRegressionCV(
+        Cs=2, l1_ratios=(0,), scoring="accuracy", max_iter=1000, use_legacy_attributes=False
+    ),
     linear_model.Perceptron(),
     linear_model.RidgeClassifier(),
     linear_model.RidgeClassifierCV(),
     linear_model.SGDClassifier(),
-    linear_model.SGDClassifier(loss="log_loss"),
+    linear_model.SGDClassifier(loss="log_loss", alpha=1.0),
     linear_model.SGDClassifier(loss="modified_huber"),
     svm.LinearSVC(),
 ]

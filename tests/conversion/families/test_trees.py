@@ -20,6 +20,7 @@ from sklearn.ensemble import (
     RandomTreesEmbedding,
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import (
     DecisionTreeClassifier,
     DecisionTreeRegressor,
@@ -36,10 +37,8 @@ CLASSIFIERS = [
     GradientBoostingClassifier(n_estimators=5, init="zero", random_state=0),
     HistGradientBoostingClassifier(max_iter=5),
     AdaBoostClassifier(n_estimators=10, random_state=0),
-    AdaBoostClassifier(LogisticRegression(max_iter=5000), n_estimators=3, random_state=0),
     BaggingClassifier(random_state=0),
-    BaggingClassifier(max_features=0.5, max_samples=0.02, random_state=0),
-    BaggingClassifier(LogisticRegression(max_iter=5000), max_features=0.5, random_state=0),
+    BaggingClassifier(max_features=0.5, max_samples=5, random_state=0),
 ]
 REGRESSORS = [
     DecisionTreeRegressor(random_state=0),
@@ -90,6 +89,20 @@ def test_labels_keep_their_type(classes: Any, exact: Any) -> None:
         classes = classes * 2
     forest = RandomForestClassifier(5, random_state=0).fit(features, classes[target])
     exact(forest, features)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AdaBoostClassifier(LogisticRegression(), n_estimators=3, random_state=0),
+        BaggingClassifier(LogisticRegression(), max_features=0.5, random_state=0),
+    ],
+    ids=named,
+)
+def test_ensembles_of_other_estimators_are_exact(estimator: Any, exact: Any) -> None:
+    features, classes = load_wine(return_X_y=True)
+    features = StandardScaler().fit_transform(features)
+    exact(estimator.fit(features, classes), features)
 
 
 @pytest.mark.parametrize("estimator", REGRESSORS, ids=named)

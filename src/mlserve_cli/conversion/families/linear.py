@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from mlserve_cli.conversion.translator import Score, Transform, Translator
 
 
+# Logarithm of half the smallest number of double precision: what is less becomes 0.
+_LEAST = -745.133
+
+
 def linear_scores(estimator: Any, table: "Table") -> "Tensor":
     """`X @ coef_.T + intercept_`, shape `(rows, outputs)`."""
     coefficients = np.atleast_2d(estimator.coef_)
@@ -57,7 +61,12 @@ def _ridge_classifier(_: "Translator", estimator: Any, table: "Table") -> Scores
 
 def one_versus_rest(decision: "Tensor") -> "Tensor":
     """Logistic probabilities of each class on its own, scaled to a sum of 1."""
-    return _shares(decision.apply("Sigmoid"))
+    # Shares of the tiniest probabilities count too, so they are made of logarithms: those of
+    # Sigmoid are the score itself where it is small.
+    logarithms = (decision < -30.0).where(decision, decision.apply("Sigmoid").apply("Log"))
+    # Where no probability can be told from 0, all are equal.
+    nothing = decision.reduce("Max") < _LEAST
+    return softmax(nothing.where(logarithms * 0.0, logarithms))
 
 
 def _logistic(_: "Translator", estimator: Any, table: "Table") -> Scores:
