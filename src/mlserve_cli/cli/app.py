@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mlserve_cli.cli.batch_predict import batch_predict
+from mlserve_cli.cli.convert_onnx import convert_onnx
 from mlserve_cli.cli.demo import demo
 from mlserve_cli.cli.inspect import inspect
 from mlserve_cli.cli.outcome import OutcomeGroup
@@ -39,6 +40,7 @@ def mlserve(
 
 
 app.command("save")(save)
+app.command("convert-onnx")(convert_onnx)
 app.command("inspect")(inspect)
 app.command("batch-predict")(batch_predict)
 app.command("demo")(demo)

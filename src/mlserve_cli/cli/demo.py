@@ -18,6 +18,10 @@ _STEPS = (
     ),
     ("See what was saved.", "inspect penguins"),
     (
+        "Convert it to ONNX. Both are compared on the rows that were saved with the model.",
+        "convert-onnx penguins",
+    ),
+    (
         "Score the penguins of 2009. Their own columns come back byte for byte.",
         "batch-predict penguins_2009.csv scored.csv --model penguins --output both",
     ),
@@ -62,7 +66,8 @@ def _run() -> None:
         console.print(f"\n[dim]# {explanation}[/dim]")
         _print_command(f"mlserve {command}")
         _invoke(command)
-    _print_command("\nhead scored.csv".replace("head", f"head -{_SHOWN_ROWS + 1}"))
+    console.print()
+    _print_command(f"head -{_SHOWN_ROWS + 1} scored.csv")
     lines = Path("scored.csv").read_text(encoding="utf-8").splitlines()
     console.print("\n".join(lines[: _SHOWN_ROWS + 1]), markup=False)
     _print_accuracy(lines)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlserve_cli.cli.convert_onnx import parity, speed_table
 from mlserve_cli.cli.options import DEFAULT_MODELS, Json, Models, Trust, complete_model
 from mlserve_cli.cli.output import fields, print_json, size, stdout
 
@@ -12,10 +13,11 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from mlserve_cli.inference.onnx_graph import OnnxGraph, TensorInfo
     from mlserve_cli.serialization.audit import Audit
     from mlserve_cli.serialization.facts import TypeTree
     from mlserve_cli.serialization.inspection import Inspection, ModelSummary
-    from mlserve_cli.serialization.manifest import Manifest
+    from mlserve_cli.serialization.manifest import Manifest, OnnxPayload
     from mlserve_cli.signature import Column, Signature
 
 # Columns and categories shown on a terminal; --json has them all.
@@ -89,6 +91,9 @@ def _render(inspection: "Inspection") -> "Iterator[RenderableType]":
     if manifest is None and inspection.audit is not None:
         rows += _fact_rows(inspection.audit)
     yield fields(rows)
+    if inspection.graph is not None:
+        yield ""
+        yield from _render_graph(inspection.graph, None if manifest is None else manifest.onnx)
     if inspection.audit is not None and inspection.audit.facts.tree is not None:
         yield ""
         yield _estimator_tree(inspection.audit.facts.tree)
@@ -96,11 +101,33 @@ def _render(inspection: "Inspection") -> "Iterator[RenderableType]":
         yield ""
         yield _columns_table(inspection.signature)
     if inspection.audit is not None and (manifest is None or inspection.audit.refused):
+        yield from _render_types(inspection.audit)
+
+
+def _render_graph(
+    graph: "OnnxGraph", converted: "OnnxPayload | None"
+) -> "Iterator[RenderableType]":
+    operators = ", ".join(f"{name} {count}" for name, count in graph.operators.items())
+    opsets = ", ".join(f"{domain} {version}" for domain, version in graph.opsets.items())
+    rows: list[tuple[str, RenderableType]] = [
+        ("ONNX inputs", ", ".join(map(_tensor, graph.inputs[:_SHOWN_COLUMNS]))),
+        ("outputs", ", ".join(map(_tensor, graph.outputs))),
+        ("operators", f"{sum(graph.operators.values())}: {operators}"),
+        ("opsets", opsets),
+    ]
+    if converted is not None:
+        rows.append(("parity", parity(converted)))
+    yield fields(rows)
+    if converted is not None and converted.speeds:
         yield ""
-        yield _types_table(inspection.audit)
-        if inspection.audit.refused:
-            options = " ".join(f"--trust {name}" for name in inspection.audit.refused)
-            yield f"\nIt will not load unless you trust what is refused: {options}"
+        yield speed_table(converted.speeds)
+
+
+def _tensor(tensor: "TensorInfo") -> str:
+    free = ("rows", *["?"] * len(tensor.shape))
+    sizes = zip(tensor.shape, free, strict=False)
+    shape = ", ".join(name if size is None else str(size) for size, name in sizes)
+    return f"{tensor.name} {tensor.type.lower()}\\[{shape}]"
 
 
 def _manifest_rows(manifest: "Manifest") -> "list[tuple[str, RenderableType]]":
@@ -183,7 +210,7 @@ def _values(column: "Column") -> str:
     return shown + (f" and {hidden} more" if hidden > 0 else "")
 
 
-def _types_table(audit: "Audit") -> "RenderableType":
+def _render_types(audit: "Audit") -> "Iterator[RenderableType]":
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -192,4 +219,8 @@ def _types_table(audit: "Audit") -> "RenderableType":
     for found in sorted(audit.types, key=lambda entry: (entry.admitted, entry.name)):
         verdict = "[green]known[/green]" if found.admitted else "[bold red]refused[/bold red]"
         table.add_row(found.name, verdict)
-    return table
+    yield ""
+    yield table
+    if audit.refused:
+        options = " ".join(f"--trust {name}" for name in audit.refused)
+        yield f"\nIt will not load unless you trust what is refused: {options}"

@@ -1,5 +1,6 @@
 """What commands print: results to stdout, progress and notes to stderr."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+
+# Columns of tables that go to a pipe or a file.
+_PIPED_WIDTH = 120
 
 
 def print_json(value: object) -> None:
@@ -21,7 +26,10 @@ def stdout() -> "Console":
     """The console for results. Nothing is wrapped or coloured where it is not a terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    width = int(os.environ.get("COLUMNS", _PIPED_WIDTH))
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def stderr() -> "Console":

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -289,7 +289,7 @@ class Graph:
             *_needed(self._nodes, [output.tensor.name for output in outputs]),
             *(helper.make_node("Identity", [one.tensor.name], [one.name]) for one in outputs),
         ]
-        used = {name for node in nodes for name in node.input}
+        used = {name for node in nodes for name in _inputs(node)}
         graph = helper.make_graph(
             nodes,
             "mlserve",
@@ -339,5 +339,12 @@ def _needed(nodes: "Iterable[onnx.NodeProto]", names: "Iterable[str]") -> list[o
     for node in reversed(list(nodes)):
         if wanted.intersection(node.output):
             kept.append(node)
-            wanted.update(node.input)
+            wanted.update(_inputs(node))
     return kept[::-1]
+
+
+def _inputs(node: onnx.NodeProto) -> "Iterator[str]":
+    # What the body of a loop takes from around it does not stand among the inputs of the loop.
+    yield from node.input
+    for attribute in node.attribute:
+        yield from (name for inner in attribute.g.node for name in _inputs(inner))

@@ -1,5 +1,6 @@
 """The signature of a fitted estimator, learnt from itself and from rows of its data."""
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -207,7 +208,9 @@ def _output_names(estimator: Any, labels: "NDArray[Any]") -> tuple[str, ...]:
         return ("prediction",)
     names = [str(position) for position in range(labels.shape[1])]
     if not hasattr(estimator, "predict") and hasattr(estimator, "get_feature_names_out"):
-        names = [str(name) for name in estimator.get_feature_names_out()]
+        # A step without names of its own raises one of these, and numbers are as good.
+        with contextlib.suppress(AttributeError, ValueError):
+            names = [str(name) for name in estimator.get_feature_names_out()]
     return tuple(f"prediction_{name}" for name in names)
 
 

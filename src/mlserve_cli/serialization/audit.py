@@ -86,8 +86,14 @@ def audit_reading(path: str, found: ModelFormat, reading: Reading, policy: Trust
         CorruptArtifactError: It could not be read to the end, or nothing writes such files.
     """
     refused = set(refused_names(reading.findings, policy))
-    if reading.failure is not None:
-        raise _broken(path, reading, sorted(refused))
+    facts, failure = Facts(), reading.failure
+    try:
+        facts = facts_of(reading.root)
+    # What the file says can be of any shape, where facts have one.
+    except Exception as error:  # noqa: BLE001
+        failure = failure or error
+    if failure is not None:
+        raise _broken(path, failure, sorted(refused))
     types = tuple(
         AuditedType(quoted(name.full, 500), use, name.full not in refused)
         for name, use in reading.findings.uses.items()
@@ -96,7 +102,7 @@ def audit_reading(path: str, found: ModelFormat, reading: Reading, policy: Trust
         raise CorruptArtifactError(f"{path} was not written by {found}: {reading.findings.odd[0]}.")
     if reading.findings.array_count:
         found = ModelFormat.JOBLIB
-    return Audit(found, types, facts_of(reading.root))
+    return Audit(found, types, facts)
 
 
 def _read(path: "str | os.PathLike[str]", found: ModelFormat) -> Reading:
@@ -124,8 +130,7 @@ def require_trust(path: str, refused: Collection[str]) -> None:
     raise UntrustedTypeError(path, sorted(refused), hint=hint)
 
 
-def _broken(path: str, reading: Reading, refused: list[str]) -> CorruptArtifactError:
-    failure = reading.failure
+def _broken(path: str, failure: Exception, refused: list[str]) -> CorruptArtifactError:
     if isinstance(failure, EOFError):
         reason = "is truncated: it ends before the model does"
     else:

@@ -119,7 +119,7 @@ def _versions(root: Any) -> set[str]:
 
 
 def _reachable(root: Any) -> Iterator[Inert]:
-    waiting, seen = [root], set[int]()
+    waiting, seen = _containers((root,)), set[int]()
     while waiting and len(seen) < _MAX_VISITED:
         found = waiting.pop()
         if id(found) in seen:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlserve_cli.serialization.audit import Audit, audit_file
 from mlserve_cli.serialization.manifest import Manifest
@@ -11,6 +12,9 @@ from mlserve_cli.serialization.models import DEFAULT_MODELS, find_model
 from mlserve_cli.serialization.payload import file_name
 from mlserve_cli.serialization.repository import Artifact, ModelRepository
 from mlserve_cli.signature import Signature
+
+if TYPE_CHECKING:
+    from mlserve_cli.inference.onnx_graph import OnnxGraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Inspection:
         manifest: What the artifact says about itself; None for a bare file.
         signature: What the model takes and returns, where that is known without loading it.
         audit: The types in the model file; None for ONNX, which holds no code.
+        graph: The ONNX graph; None where there is none.
     """
 
     path: str
@@ -30,6 +35,7 @@ class Inspection:
     manifest: Manifest | None
     signature: Signature | None
     audit: Audit | None
+    graph: "OnnxGraph | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ def inspect_model(
     """
     found = find_model(model, models=models)
     if isinstance(found, Artifact):
-        manifest = found.manifest
+        manifest, onnx_name = found.manifest, file_name(ModelFormat.ONNX)
         for entry in manifest.files:
             found.file(entry.name)
         return Inspection(
@@ -77,6 +83,7 @@ def inspect_model(
             manifest=manifest,
             signature=manifest.signature,
             audit=_audit(found.path / file_name(manifest.format), manifest.format, trust),
+            graph=_graph(found.path / onnx_name) if found.entry(onnx_name) else None,
         )
     return Inspection(
         path=str(found.path),
@@ -84,6 +91,7 @@ def inspect_model(
         manifest=None,
         signature=_onnx_signature(found.path) if found.format is ModelFormat.ONNX else None,
         audit=_audit(found.path, found.format, trust),
+        graph=_graph(found.path) if found.format is ModelFormat.ONNX else None,
     )
 
 
@@ -104,6 +112,12 @@ def _size(manifest: Manifest) -> int:
 
 def _audit(path: Path, format: ModelFormat, trust: Collection[str]) -> Audit | None:
     return None if format is ModelFormat.ONNX else audit_file(path, trust=trust)
+
+
+def _graph(path: Path) -> "OnnxGraph":
+    from mlserve_cli.inference.onnx_graph import read_graph
+
+    return read_graph(path)
 
 
 def _onnx_signature(path: Path) -> Signature:

@@ -39,7 +39,7 @@ def load_model(
         VersionSkewWarning: It was saved with another version of a library.
     """
     found = find_model(model, models=models)
-    return _estimator(found, trust)
+    return load_estimator(found, trust)
 
 
 def load_predictor(
@@ -53,7 +53,8 @@ def load_predictor(
 
     Args:
         model: See `load_model`.
-        engine: Where scoring runs; None takes ONNX where the model has it, else the estimator.
+        engine: Where scoring runs; None takes ONNX where the model has it and it agrees with the
+            estimator, else the estimator.
         models: Folder of the model repository.
         trust: Types to load although mlserve does not know them, as `module.Name`.
 
@@ -62,8 +63,8 @@ def load_predictor(
         MlserveError: As `load_model`.
     """
     found = find_model(model, models=models)
-    onnx = _onnx_file(found)
-    if onnx is not None and engine is not Engine.SKLEARN:
+    onnx = None if engine is Engine.SKLEARN else _onnx_file(found, engine)
+    if onnx is not None:
         from mlserve_cli.inference.onnx import OnnxPredictor
 
         return OnnxPredictor(onnx, _known_signature(found))
@@ -77,13 +78,14 @@ def load_predictor(
     from mlserve_cli.inference.describe import describe_estimator
     from mlserve_cli.inference.estimator import EstimatorPredictor
 
-    estimator = _estimator(found, trust)
+    estimator = load_estimator(found, trust)
     columns = found.columns if isinstance(found, ModelFile) else None
     signature = _known_signature(found) or describe_estimator(estimator, columns=columns)
     return EstimatorPredictor(estimator, signature)
 
 
-def _estimator(found: Artifact | ModelFile, trust: Collection[str]) -> Any:
+def load_estimator(found: Artifact | ModelFile, trust: Collection[str]) -> Any:
+    """The estimator of a model that was found; see `load_model`."""
     if isinstance(found, Artifact):
         manifest = found.manifest
         warn_on_skew(_label(found), manifest.libraries)
@@ -91,9 +93,13 @@ def _estimator(found: Artifact | ModelFile, trust: Collection[str]) -> Any:
     return read_estimator(found.path, found.format, trust)
 
 
-def _onnx_file(found: Artifact | ModelFile) -> Path | None:
+def _onnx_file(found: Artifact | ModelFile, engine: Engine | None) -> Path | None:
     if isinstance(found, ModelFile):
         return found.path if found.format is ModelFormat.ONNX else None
+    converted = found.manifest.onnx
+    if converted is not None and not converted.parity.passed and engine is None:
+        # Kept with --allow-mismatch: used only by those who ask for it.
+        return None
     name = file_name(ModelFormat.ONNX)
     return found.file(name) if found.entry(name) else None
 

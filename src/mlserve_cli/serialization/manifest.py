@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from mlserve_cli.conversion.parity import ParityReport
+from mlserve_cli.conversion.result import Precision
+from mlserve_cli.conversion.speed import Speed
 from mlserve_cli.errors import CorruptArtifactError
 from mlserve_cli.serialization.model_format import ModelFormat
 from mlserve_cli.signature import Signature
@@ -30,6 +33,27 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class OnnxPayload:
+    """The ONNX model that was converted from an artifact's estimator.
+
+    Attributes:
+        parity: How far both agree.
+        precision: Numbers that the graph computes with.
+        opset: Version of the standard operators.
+        ml_opset: Version of the `ai.onnx.ml` operators; None where there are none.
+        operators: How many nodes of each operator the graph has.
+        speeds: Seconds per call of both engines, by rows per call.
+    """
+
+    parity: ParityReport
+    precision: Precision
+    opset: int
+    ml_opset: int | None
+    operators: dict[str, int]
+    speeds: tuple[Speed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """The content of `manifest.json`.
 
@@ -49,6 +73,7 @@ class Manifest:
         target: Column of the data that the model predicts, where it was named.
         data_rows: Rows of the data given at save.
         verified_rows: Rows of it on which the saved file predicted the same as the source.
+        onnx: What is known of `model.onnx`, where the estimator was converted.
     """
 
     schema_version: int
@@ -66,6 +91,7 @@ class Manifest:
     target: str | None = None
     data_rows: int = 0
     verified_rows: int = 0
+    onnx: OnnxPayload | None = None
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

@@ -145,6 +145,39 @@ def open_artifact(folder: Path) -> Artifact:
     return Artifact(folder, read_manifest(folder))
 
 
+def add_file(
+    artifact: Artifact, name: str, content: bytes, change: Callable[[Manifest], Manifest]
+) -> Artifact:
+    """Adds a file to a version, or replaces one.
+
+    A file that is replaced leaves the manifest first and comes back last, so that a reader never
+    finds a file that differs from the manifest's digest, whenever the power goes.
+
+    Args:
+        artifact: The version.
+        name: Name of the file.
+        content: What is in it.
+        change: Makes the new manifest from the old one; `files` is filled in here.
+    """
+    folder = artifact.path
+    with _locked(folder):
+        manifest = read_manifest(folder)
+        others = tuple(entry for entry in manifest.files if entry.name != name)
+        if len(others) < len(manifest.files):
+            _replace_manifest(folder, replace(manifest, files=others))
+        staging = folder / f".{name}.{uuid.uuid4().hex}"
+        try:
+            staging.write_bytes(content)
+            _sync(staging)
+            path = staging.rename(folder / name)
+        finally:
+            staging.unlink(missing_ok=True)
+        files = tuple(sorted([*others, describe_file(path)], key=lambda entry: entry.name))
+        manifest = replace(change(manifest), files=files)
+        _replace_manifest(folder, manifest)
+    return Artifact(folder, manifest)
+
+
 def check_name(name: str) -> None:
     """Raises `UsageError` unless a model can have this name."""
     if not _NAME.fullmatch(name):
@@ -196,6 +229,18 @@ def _remove_abandoned(parent: Path) -> None:
 def _next_version(parent: Path) -> int:
     taken = [int(path.name) for path in parent.iterdir() if path.name.isdecimal()]
     return 1 + max(taken, default=0)
+
+
+def _replace_manifest(folder: Path, manifest: Manifest) -> None:
+    staging = folder / f".manifest.{uuid.uuid4().hex}"
+    staging.mkdir()
+    try:
+        write_manifest(manifest, staging)
+        _sync(staging / MANIFEST_NAME)
+        (staging / MANIFEST_NAME).rename(folder / MANIFEST_NAME)
+        _sync(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _make_folder(path: Path) -> None:

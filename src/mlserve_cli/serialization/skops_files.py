@@ -71,11 +71,14 @@ def load_skops(path: "str | os.PathLike[str]", *, trust: Collection[str] = ()) -
 
 
 def dump_skops(estimator: object, path: "str | os.PathLike[str]") -> None:
-    """Writes an estimator as a deflated skops file.
+    """Writes an estimator as a skops file, deflated.
+
+    Level 1 makes a forest five times smaller; higher levels take much longer to write and save
+    little more.
 
     Args:
         estimator: What to write.
         path: The file.
     """
     with Path(path).open("wb") as stream:
-        skops_io.dump(estimator, stream, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
+        skops_io.dump(estimator, stream, compression=zipfile.ZIP_DEFLATED, compresslevel=1)

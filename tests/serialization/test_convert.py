@@ -1,0 +1,158 @@
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from mlserve_cli import load_predictor, save_model
+from mlserve_cli.conversion.parity import ParityReport
+from mlserve_cli.conversion.result import Options, ParityError, Precision
+from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UsageError
+from mlserve_cli.inference.predictor import Engine
+from mlserve_cli.serialization.convert import convert_onnx
+from mlserve_cli.serialization.manifest import read_manifest, write_manifest
+from mlserve_cli.serialization.repository import open_artifact
+
+IRIS, SPECIES = load_iris(return_X_y=True, as_frame=True)
+CANCER, MALIGNANT = load_breast_cancer(return_X_y=True, as_frame=True)
+
+
+@pytest.fixture
+def forest(in_tmp_path):
+    """A forest behind a scaler, saved with its data; single precision rounds its thresholds."""
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0))
+    return save_model(model.fit(CANCER, MALIGNANT), "cancer", data=CANCER)
+
+
+def test_the_onnx_model_joins_its_version(forest):
+    report = convert_onnx("cancer")
+    assert report.path == "models/cancer/1/model.onnx"
+    assert report.onnx.parity.passed
+    assert report.onnx.parity.source == "reference"
+    assert report.onnx.parity.rows >= len(CANCER)
+    manifest = read_manifest(forest.path)
+    assert manifest.onnx == report.onnx
+    assert open_artifact(forest.path).file("model.onnx").stat().st_size == report.size_bytes
+    assert [speed.rows for speed in report.onnx.speeds] == [1, 100, 1_000, 10_000]
+    assert all(min(speed.onnx_seconds, speed.estimator_seconds) > 0 for speed in report.onnx.speeds)
+
+
+def test_scoring_takes_onnx_where_it_agrees(forest):
+    assert load_predictor("cancer").engine is Engine.SKLEARN
+    convert_onnx("cancer")
+    predictor = load_predictor("cancer")
+    assert predictor.engine is Engine.ONNX
+    expected = load_predictor("cancer", engine=Engine.SKLEARN)
+    rows = CANCER.to_numpy()
+    np.testing.assert_array_equal(predictor.predict(rows).labels, expected.predict(rows).labels)
+
+
+def test_scoring_takes_the_estimator_where_onnx_does_not_agree(forest):
+    convert_onnx("cancer")
+    manifest = read_manifest(forest.path)
+    object.__setattr__(manifest.onnx, "parity", ParityReport(10, 3, 0.5))
+    write_manifest(manifest, forest.path)
+    assert load_predictor("cancer").engine is Engine.SKLEARN
+    assert load_predictor("cancer", engine=Engine.ONNX).engine is Engine.ONNX
+
+
+def test_converting_again_replaces_the_file(forest):
+    first = convert_onnx("cancer")
+    second = convert_onnx("cancer", options=Options(outputs=("label",)))
+    assert second.size_bytes != first.size_bytes
+    artifact = open_artifact(forest.path)
+    assert artifact.file("model.onnx").stat().st_size == second.size_bytes
+    assert [entry.name for entry in artifact.manifest.files].count("model.onnx") == 1
+    hidden = [path.name for path in forest.path.iterdir() if path.name.startswith(".")]
+    assert hidden == []
+
+
+def test_the_file_says_where_it_comes_from(forest):
+    convert_onnx("cancer")
+    model = onnx.load(forest.path / "model.onnx")
+    noted = {entry.key: entry.value for entry in model.metadata_props}
+    assert noted["mlserve.name"] == "cancer"
+    assert noted["mlserve.version"] == "1"
+    entry = forest.entry("model.skops")
+    assert noted["mlserve.source_sha256"] == entry.sha256
+
+
+def test_an_inexact_model_is_not_kept(forest):
+    shifted = CANCER.to_numpy()[:, :4] / 3
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(30, random_state=0))
+    labels = np.random.default_rng(0).integers(0, 2, len(shifted))
+    data = pd.DataFrame(shifted, columns=list("abcd"))
+    artifact = save_model(model.fit(data, labels), "noisy", data=data)
+    options = Options(precision=Precision.FLOAT32, tolerance=0)
+    with pytest.raises(ParityError, match="differs from the estimator") as raised:
+        convert_onnx("noisy", options=options)
+    assert raised.value.exit_code == 1
+    assert not (artifact.path / "model.onnx").exists()
+    assert read_manifest(artifact.path).onnx is None
+    report = convert_onnx("noisy", options=options, allow_mismatch=True)
+    assert not report.onnx.parity.passed
+    assert load_predictor("noisy").engine is Engine.SKLEARN
+
+
+def test_an_onnx_file_is_a_model_without_its_artifact(forest, in_tmp_path):
+    convert_onnx("cancer", "cancer.onnx")
+    assert read_manifest(forest.path).onnx is None
+    predictor = load_predictor("cancer.onnx")
+    expected = load_predictor("cancer")
+    rows = CANCER.to_numpy()
+    found = predictor.predict(rows, probabilities=True)
+    np.testing.assert_array_equal(found.labels, expected.predict(rows).labels)
+
+
+def test_a_bare_model_needs_a_place_to_write_to(forest):
+    with pytest.raises(UsageError, match="no OUT was given"):
+        convert_onnx("models/cancer/1/model.skops")
+    report = convert_onnx("models/cancer/1/model.skops", "out.onnx")
+    assert report.onnx.parity.source == "generated"
+
+
+def test_a_frame_model_takes_one_input_per_column(in_tmp_path):
+    data = pd.DataFrame({"city": ["Bern", "Oslo", None, "Bern"], "age": [1.0, 2.0, np.nan, 4.0]})
+    model = make_pipeline(
+        make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore"), ["city"]), remainder="drop"
+        ),
+        LogisticRegression(),
+    ).fit(data, [True, False, False, True])
+    artifact = save_model(model, "towns", data=data)
+    convert_onnx("towns")
+    predictor = load_predictor("towns")
+    names = [node.name for node in onnx.load(artifact.path / "model.onnx").graph.input]
+    assert names == ["city", "age"]
+    batch = {
+        "city": np.array(["Bern", "Rome", None], dtype=object),
+        "age": np.array([1.0, np.nan, 3.0]),
+    }
+    prediction = predictor.predict(batch, probabilities=True)
+    expected = load_predictor("towns", engine=Engine.SKLEARN).predict(batch, probabilities=True)
+    assert prediction.labels.tolist() == expected.labels.tolist()
+    np.testing.assert_allclose(prediction.probabilities, expected.probabilities, rtol=1e-12)
+
+
+class Custom(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_, self.n_features_in_ = np.unique(y), X.shape[1]
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X), int)
+
+
+def test_a_step_without_onnx_form_is_named(in_tmp_path):
+    model = make_pipeline(StandardScaler(), Custom()).fit(IRIS, SPECIES)
+    trust = [f"{Custom.__module__}.Custom"]
+    save_model(model, "custom", data=IRIS, trust=trust)
+    with pytest.raises(UnsupportedEstimatorError, match="custom"):
+        convert_onnx("custom", trust=trust)
