@@ -9,15 +9,22 @@ Every command of `mlserve` is a function here, imported when it is first used:
 | `load_predictor` | gives a `Predictor`: one interface over an estimator and over ONNX |
 | `inspect_model`, `list_models` | tell what a model or a repository holds, running none of it |
 | `predict_file`, `BatchPredictor` | score a file in bounded memory |
+| `convert_onnx` | converts a saved model to ONNX, verified |
+| `convert_to_onnx`, `save_onnx`, `create_inference_session`, `compare` | the parts of that |
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlserve_cli.lazy import names_from
 
 if TYPE_CHECKING:
     from mlserve_cli.batch import BatchOptions, BatchPredictor, BatchReport, predict_file
+    from mlserve_cli.conversion.convert import convert_to_onnx
+    from mlserve_cli.conversion.files import create_inference_session, save_onnx
+    from mlserve_cli.conversion.parity import ParityReport, compare
     from mlserve_cli.errors import MlserveError
     from mlserve_cli.inference.predictor import Engine, Prediction, Predictor
+    from mlserve_cli.serialization.convert import convert_onnx
     from mlserve_cli.serialization.inspection import inspect_model, list_models
     from mlserve_cli.serialization.load import load_model, load_predictor
     from mlserve_cli.serialization.save import save_model
@@ -29,15 +36,21 @@ __all__ = [
     "BatchReport",
     "Engine",
     "MlserveError",
+    "ParityReport",
     "Prediction",
     "Predictor",
     "Signature",
+    "compare",
+    "convert_onnx",
+    "convert_to_onnx",
+    "create_inference_session",
     "inspect_model",
     "list_models",
     "load_model",
     "load_predictor",
     "predict_file",
     "save_model",
+    "save_onnx",
 ]
 
 _HOMES = {
@@ -46,22 +59,25 @@ _HOMES = {
     "BatchReport": "batch",
     "Engine": "inference.predictor",
     "MlserveError": "errors",
+    "ParityReport": "conversion.parity",
     "Prediction": "inference.predictor",
     "Predictor": "inference.predictor",
     "Signature": "signature",
+    "compare": "conversion.parity",
+    "convert_onnx": "serialization.convert",
+    "convert_to_onnx": "conversion.convert",
+    "create_inference_session": "conversion.files",
     "inspect_model": "serialization.inspection",
     "list_models": "serialization.inspection",
     "load_model": "serialization.load",
     "load_predictor": "serialization.load",
     "predict_file": "batch",
     "save_model": "serialization.save",
+    "save_onnx": "conversion.files",
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names_from(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

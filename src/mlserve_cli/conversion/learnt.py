@@ -46,7 +46,7 @@ def learn(estimator: Any, signature: "Signature") -> Learnt:
     for part, columns in _parts(estimator, positions):
         _categories(part, columns, learnt)
         _ranges(part, columns, learnt)
-        for feature, threshold in _splits(part):
+        for feature, threshold, _ in splits(part):
             if feature < len(columns):
                 found.setdefault(columns[feature], []).append(threshold)
     for position, thresholds in found.items():
@@ -71,12 +71,18 @@ def _parts(estimator: Any, columns: "Sequence[int]") -> "Iterator[tuple[Any, Seq
     for name, step, _ in getattr(estimator, "transformers_", ()):
         if chosen is not None and not isinstance(step, str):
             yield from _parts(step, [columns[int(i)] for i in chosen.get(name, ())])
+    for one in members(estimator):
+        yield from _parts(one, columns)
+
+
+def members(estimator: Any) -> "Iterator[Any]":
+    """Estimators inside an estimator that are given the same columns as it is."""
     for name in _MEMBERS:
         member = getattr(estimator, name, None)
-        members = member.ravel() if isinstance(member, np.ndarray) else member
-        for one in members if isinstance(members, list | tuple | np.ndarray) else [members]:
+        several = member.ravel() if isinstance(member, np.ndarray) else member
+        for one in several if isinstance(several, list | tuple | np.ndarray) else [several]:
             if hasattr(one, "get_params") or hasattr(one, "estimator"):
-                yield from _parts(one, columns)
+                yield one
 
 
 def _first_steps(
@@ -123,16 +129,19 @@ def _limits(part: Any) -> "tuple[NDArray[np.float64], NDArray[np.float64]] | Non
     return None
 
 
-def _splits(part: Any) -> "Iterator[tuple[int, float]]":
+def splits(part: Any) -> "Iterator[tuple[int, float, int]]":
+    """Column, threshold and number of each node of a tree, or of a model that holds trees."""
     tree = getattr(part, "tree_", None)
     if tree is not None and hasattr(tree, "children_left"):
-        inner = tree.children_left >= 0
-        yield from zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True)
+        inner = np.flatnonzero(tree.children_left >= 0)
+        yield from zip(
+            tree.feature[inner].tolist(), tree.threshold[inner].tolist(), inner.tolist(), strict=True
+        )
     if getattr(part, "_preprocessor", None) is not None:
         return
     for stage in getattr(part, "_predictors", ()):
         for predictor in stage:
             nodes = predictor.nodes
-            inner = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
+            inner = np.flatnonzero((nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0))
             features, thresholds = nodes["feature_idx"][inner], nodes["num_threshold"][inner]
-            yield from zip(features.tolist(), thresholds.tolist(), strict=True)
+            yield from zip(features.tolist(), thresholds.tolist(), inner.tolist(), strict=True)

@@ -58,6 +58,7 @@ class ParityReport:
         source: Where the rows come from.
         worst_rows: The rows that differ most, if any fail.
         cause: The first step of the model that differs, where it is known.
+        skipped: Rows that were left out because the first predictor is too slow for them.
     """
 
     rows: int
@@ -67,6 +68,7 @@ class ParityReport:
     source: RowSource = RowSource.DATA
     worst_rows: tuple[WorstRow, ...] = field(default=())
     cause: str | None = None
+    skipped: int = 0
 
     @property
     def passed(self) -> bool:

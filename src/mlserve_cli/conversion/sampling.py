@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlserve_cli.conversion.learnt import Learnt, learn
+from mlserve_cli.conversion.pullback import rows_at_thresholds
 from mlserve_cli.signature import Column, DType, Layout, Signature
 
 if TYPE_CHECKING:
@@ -25,22 +26,38 @@ def generated_batches(
     """Batches of one kind of rows each, so that one which the model refuses costs only its kind.
 
     Plain rows in the range that the model has learnt; values at, just below and just above each
-    split threshold, in double and in single precision; zeros; extremes; missing values and unknown
-    categories.
+    split threshold, in double and in single precision, also where the trees lie behind scalers and
+    imputers; zeros; extremes; missing values and unknown categories.
     """
     random = np.random.default_rng(seed)
     learnt = learn(estimator, signature)
-    plain = {
-        column.name: _plain(column, learnt, position, rows, random)
-        for position, column in enumerate(signature.columns)
-    }
+    plain = _plain_columns(learnt, signature, rows, random)
     yield _batch(plain, signature)
     yield from (_batch(one, signature) for one in _around_thresholds(plain, learnt, signature))
+    behind = rows_at_thresholds(estimator, signature, plain, random)
+    yield from (_batch(one, signature) for one in behind)
     for factor in (0.0, 1e3, -1e3):
         yield _batch(_scaled(plain, factor, signature), signature)
     yield _batch(_positive(plain, signature), signature)
     yield _batch(_with_missing(plain, signature, random), signature)
     yield _batch(_with_unknown(plain, signature, random), signature)
+
+
+def plain_columns(
+    estimator: Any, signature: Signature, *, rows: int = _ROWS, seed: int = 0
+) -> "dict[str, NDArray[Any]]":
+    """The plain rows alone, one array per column."""
+    random = np.random.default_rng(seed)
+    return _plain_columns(learn(estimator, signature), signature, rows, random)
+
+
+def _plain_columns(
+    learnt: Learnt, signature: Signature, rows: int, random: np.random.Generator
+) -> "dict[str, NDArray[Any]]":
+    return {
+        column.name: _plain(column, learnt, position, rows, random)
+        for position, column in enumerate(signature.columns)
+    }
 
 
 def _plain(

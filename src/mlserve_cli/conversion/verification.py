@@ -1,5 +1,6 @@
 """Comparison of a converted model with its estimator, and the search for the step at fault."""
 
+import time
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -8,12 +9,14 @@ import numpy as np
 import onnx
 import pandas as pd
 
+from mlserve_cli.conversion.jumps import rows_at_jumps
 from mlserve_cli.conversion.parity import ParityReport, RowSource, compare
-from mlserve_cli.conversion.sampling import generated_batches
+from mlserve_cli.conversion.sampling import generated_batches, plain_columns
 from mlserve_cli.errors import EngineError, MlserveError, SignatureError
 from mlserve_cli.inference.estimator import EstimatorPredictor
 from mlserve_cli.inference.frames import to_batch
 from mlserve_cli.inference.onnx import OnnxPredictor
+from mlserve_cli.signature import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,41 +29,127 @@ if TYPE_CHECKING:
     Data = pd.DataFrame | NDArray[Any] | Mapping[str, NDArray[Any]]
 
 
+# Seconds of scoring by the estimator that a verification may take, about: the largest part for
+# the comparison itself, which scores each row up to three times after a first trial.
+_SECONDS = 20.0
+_JUMP_SECONDS = 3.0
+_CALLS = 4
+_TRIAL_ROWS = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows to compare on, in batches, and where they come from."""
+    """Rows to compare on.
+
+    Attributes:
+        batches: They.
+        source: Where they come from.
+        skipped: How many more there were than the estimator could score in bounded time.
+    """
 
     batches: "tuple[Batch, ...]"
     source: RowSource
+    skipped: int = 0
 
     @classmethod
     def of(
         cls, estimator: Any, signature: "Signature", data: "Data | None", source: RowSource
     ) -> "Rows":
-        """The data's rows, or, where there is none, generated ones that the estimator takes."""
+        """The data's rows, or, where there is none, generated ones that the estimator takes.
+
+        In both cases rows either side of jumps in the estimator's answers are added.
+        """
+        trial = _Trial(EstimatorPredictor(estimator, signature))
+        columns: Mapping[str, NDArray[Any]]
         if data is not None:
             batch = to_batch(data, signature) if isinstance(data, pd.DataFrame) else data
-            return cls((batch,), source)
-        predictor = EstimatorPredictor(estimator, signature)
-        batches = generated_batches(estimator, signature)
-        taken = tuple(batch for batch in batches if _takes(predictor, batch))
-        if not taken:
+            batches = [trial.shortened(batch)]
+            columns = _columns(batches[0], signature)
+        else:
+            source = RowSource.GENERATED
+            tried = map(trial.taken, generated_batches(estimator, signature))
+            batches = [batch for batch in tried if batch is not None]
+            columns = plain_columns(estimator, signature)
+        if not batches:
             raise EngineError(
                 "The model refuses every row made from its signature, so the conversion cannot "
                 "be verified.",
                 hint="Give rows that it takes: --data FILE",
             )
-        return cls(taken, RowSource.GENERATED)
+        if _count(columns) > 1 and trial.seconds_left > _JUMP_SECONDS:
+            random = np.random.default_rng(0)
+            jumps = rows_at_jumps(trial.predictor, dict(columns), random, seconds=_JUMP_SECONDS)
+            if jumps is not None:
+                batches.append(_assembled(jumps, signature))
+        return cls(tuple(batches), source, trial.skipped)
 
 
-def _takes(predictor: EstimatorPredictor, batch: "Batch") -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            predictor.predict(batch)
-    except MlserveError:
-        return False
-    return True
+class _Trial:
+    """Tries batches on the estimator, and leaves out rows that it has no time for."""
+
+    def __init__(self, predictor: EstimatorPredictor) -> None:
+        self.predictor = predictor
+        self.seconds_left = _SECONDS
+        self.skipped = 0
+        self._row_seconds = 0.0
+
+    def taken(self, batch: "Batch") -> "Batch | None":
+        """The batch, as far as there is time for it; None if the estimator refuses it."""
+        if self._seconds(_part(batch, slice(_TRIAL_ROWS))) is None:
+            # One row of a kind may be fine where the first few are not, but that is rare.
+            return None
+        batch = self.shortened(batch)
+        return batch if self._seconds(batch) is not None else None
+
+    def shortened(self, batch: "Batch") -> "Batch":
+        """Rows spread evenly over the batch, as many as there is time for."""
+        if not self._row_seconds:
+            self._seconds(_part(batch, slice(_TRIAL_ROWS)))
+        count = _count(batch)
+        most = max(1, int(self.seconds_left / (self._row_seconds * _CALLS + 1e-12)))
+        if count > most:
+            self.skipped += count - most
+            batch = _part(batch, np.linspace(0, count - 1, most).astype(np.int64))
+        self.seconds_left -= min(count, most) * self._row_seconds * (_CALLS - 1)
+        return batch
+
+    def _seconds(self, batch: "Batch") -> float | None:
+        start = time.perf_counter()
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                self.predictor.predict(batch)
+        except MlserveError:
+            return None
+        finally:
+            seconds = time.perf_counter() - start
+            self.seconds_left -= seconds
+        # Small batches cost more by the row; the largest one seen tells best.
+        rate = seconds / max(1, _count(batch))
+        self._row_seconds = min(self._row_seconds or rate, rate)
+        return seconds
+
+
+def _count(batch: "Batch") -> int:
+    return len(batch if isinstance(batch, np.ndarray) else next(iter(batch.values())))
+
+
+def _part(batch: "Batch", rows: "slice | NDArray[np.int64]") -> "Batch":
+    if isinstance(batch, np.ndarray):
+        return batch[rows]
+    return {name: np.asarray(values)[rows] for name, values in batch.items()}
+
+
+def _columns(batch: "Batch", signature: "Signature") -> "Mapping[str, NDArray[Any]]":
+    if isinstance(batch, np.ndarray):
+        return dict(zip(signature.names, batch.T, strict=True))
+    return batch
+
+
+def _assembled(columns: "Mapping[str, NDArray[Any]]", signature: "Signature") -> "Batch":
+    if signature.layout is Layout.FRAME:
+        return columns
+    return np.column_stack([values.astype(np.float64) for values in columns.values()])
 
 
 def verify(
@@ -77,10 +166,11 @@ def verify(
     candidate = OnnxPredictor(model, checked)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return merged(
+        report = merged(
             compare(right, candidate, batch, tolerance=tolerance, source=rows.source)
             for batch in rows.batches
         )
+    return replace(report, skipped=rows.skipped)
 
 
 def merged(reports: "Iterable[ParityReport]") -> ParityReport:

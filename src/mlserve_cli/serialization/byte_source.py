@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 # thousandfold, so small files get an absolute allowance and large ones a ratio.
 MAX_INFLATED_BYTES = 512 * 2**20
 MAX_INFLATED_RATIO = 100
+# The same for what describes the model, without the bytes of its arrays: text and numbers compress
+# less, and each byte of them can become an object of many.
+MAX_DENSE_BYTES = 32 * 2**20
+MAX_DENSE_RATIO = 20
+_MAX_OBJECTS = 1_000_000
+_BYTES_PER_OBJECT = 16
 
 _MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -57,19 +63,29 @@ def compression_of(head: bytes) -> str | None:
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
 
 
+class ExcessError(ValueError):
+    """More data than a file of that size can justify."""
+
+
 class ByteSource:
     """Reads exact numbers of bytes, from a plain or a compressed file.
 
     Args:
         stream: Where the bytes come from.
         limit: How many bytes there can be at most. Asking for more is an error, not an allocation.
+        dense_limit: How many of them `read` may give.
         seekable: Whether skipping is a seek; otherwise the bytes are read and dropped.
+
+    Attributes:
+        objects_left: How many containers the bytes may still become.
     """
 
-    def __init__(self, stream: BinaryIO, limit: int, *, seekable: bool) -> None:
+    def __init__(self, stream: BinaryIO, limit: int, dense_limit: int, *, seekable: bool) -> None:
         self._stream = stream
         self._seekable = seekable
         self._left = limit
+        self._dense_left = dense_limit
+        self.objects_left = _MAX_OBJECTS + dense_limit // _BYTES_PER_OBJECT
 
     @property
     def left(self) -> int:
@@ -83,7 +99,17 @@ class ByteSource:
         return data
 
     def read(self, size: int) -> bytes:
-        """The next `size` bytes, exactly.
+        """The next `size` bytes, exactly, of what describes the model.
+
+        Raises:
+            EOFError: There are fewer.
+            ExcessError: This is more than the file can justify.
+        """
+        self._claim_dense(size)
+        return self.read_large(size)
+
+    def read_large(self, size: int) -> bytes:
+        """The next `size` bytes, exactly, of an array.
 
         Raises:
             EOFError: There are fewer.
@@ -109,6 +135,7 @@ class ByteSource:
         if not line.endswith(b"\n"):
             raise EOFError
         self._left -= len(line)
+        self._claim_dense(len(line))
         return line
 
     def read_into(self, buffer: memoryview) -> None:
@@ -141,6 +168,11 @@ class ByteSource:
             if not piece:
                 raise EOFError
             size -= len(piece)
+
+    def _claim_dense(self, size: int) -> None:
+        self._dense_left -= size
+        if 0 <= size <= self._left and self._dense_left < 0:
+            raise ExcessError("it grows more when decompressed than any model")
 
     def _claim(self, size: int) -> None:
         if not 0 <= size <= self._left:
@@ -186,9 +218,10 @@ def open_source(path: "str | os.PathLike[str]") -> Iterator[ByteSource]:
 
 def _source(stream: BinaryIO, size: int, compression: str | None, file: Path) -> ByteSource:
     if compression is None:
-        return ByteSource(stream, size, seekable=True)
+        return ByteSource(stream, size, size, seekable=True)
     inflated = io.BufferedReader(_Inflated(stream, _decompressor(compression, file)), _PIECE_BYTES)
-    return ByteSource(inflated, max_inflated_bytes(size), seekable=False)
+    dense = max(MAX_DENSE_BYTES, MAX_DENSE_RATIO * size)
+    return ByteSource(inflated, max_inflated_bytes(size), dense, seekable=False)
 
 
 class _Inflated(io.RawIOBase):

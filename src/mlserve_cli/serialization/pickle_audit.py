@@ -1,6 +1,5 @@
 """Reads a pickle or joblib file without building anything that it describes."""
 
-import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +15,13 @@ from mlserve_cli.serialization.inert import (
     inert_call,
     inert_state,
 )
-from mlserve_cli.serialization.pickle_stream import ARRAY_WRAPPER, MalformedPickleError, PickleStream
+from mlserve_cli.serialization.pickle_stream import (
+    ARRAY_WRAPPER,
+    FUNCTION_LOOKUPS,
+    MalformedPickleError,
+    PickleStream,
+    lookup_arguments,
+)
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 # Longer arrays are data; shorter ones may hold class labels and feature names.
 _KEPT_BYTES = 2**16
 _WRAPPER_NAME = ".".join(ARRAY_WRAPPER)
-_UFUNC_RECONSTRUCT = ("numpy._core._ufunc_reconstruct", "numpy.core._ufunc_reconstruct")
 _PARTIAL = "functools.partial"
 _PARTIAL_OF = "sklearn.utils.validation.check_array"
 
@@ -115,19 +119,12 @@ class _InertStream(PickleStream):
         if not isinstance(function, Name):
             self._findings.odd.append("it calls something that is not a name")
             return Inert("", args)
-        if function.full in _UFUNC_RECONSTRUCT:
-            return self._ufunc(function, args)
+        if function.full in FUNCTION_LOOKUPS:
+            return self.resolve(*lookup_arguments(args))
         self._findings.use(function, Use.CALL)
         if function.full == _PARTIAL and not _is_checking_partial(args):
             self._findings.refused[function] = None
         return inert_call(function.full, args)
-
-    def _ufunc(self, function: Name, args: tuple[Any, ...]) -> Any:
-        # It imports the module that it is given; so it is a name in another form.
-        if len(args) == 2 and all(type(part) is str for part in args):
-            return self.resolve(*args)
-        self._findings.refused[function] = None
-        return Inert(function.full, args)
 
     def construct(self, cls: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if not isinstance(cls, Name):
@@ -154,7 +151,7 @@ class _InertStream(PickleStream):
             return self.read_nested_array()
         self.skip_padding(header)
         if header.size_bytes <= _KEPT_BYTES:
-            return InertArray(header.shape, header.dtype, self.source.read(header.size_bytes))
+            return InertArray(header.shape, header.dtype, self.source.read_large(header.size_bytes))
         self.source.skip(header.size_bytes)
         return InertArray(header.shape, header.dtype, None)
 
@@ -168,31 +165,11 @@ class _InertStream(PickleStream):
             raise MalformedPickleError("it sets items of something that is not a dict")
         target.items.extend(pairs)
 
-    def load_binbytes(self) -> None:
-        """Reads bytes, or leaves out long ones."""
-        self._read_or_skip(int.from_bytes(self.read(4), "little"))
-
-    def load_binbytes8(self) -> None:
-        """Reads bytes, or leaves out long ones."""
-        self._read_or_skip(int.from_bytes(self.read(8), "little"))
-
-    def load_bytearray8(self) -> None:
-        """Reads a byte array, or leaves out a long one."""
-        self._read_or_skip(int.from_bytes(self.read(8), "little"))
-
-    dispatch = PickleStream.dispatch | {
-        pickle.BINBYTES[0]: load_binbytes,
-        pickle.BINBYTES8[0]: load_binbytes8,
-        pickle.BYTEARRAY8[0]: load_bytearray8,
-    }
-
-    def _read_or_skip(self, size: int) -> None:
-        # Picklers put long bytes outside of frames; where they are inside, they are in memory.
+    def read_bytes(self, size: int) -> Any:
         if size <= _KEPT_BYTES or self._unframer.current_frame:
-            self.append(self.read(size))
-            return
+            return super().read_bytes(size)
         self.source.skip(size)
-        self.append(SkippedBytes(size))
+        return SkippedBytes(size)
 
 
 def _is_checking_partial(args: tuple[Any, ...]) -> bool:

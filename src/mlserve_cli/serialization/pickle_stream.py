@@ -19,7 +19,10 @@ _MAX_NESTED_STREAMS = 16
 _MAX_NAME_CHARACTERS = 500
 _MAX_KEY_PARTS = 10_000
 _MAX_KEY_DEPTH = 20
+_MAX_MARKS = 10_000
 ARRAY_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+# Older releases of numpy write universal functions as a call of this, with a module and a name.
+FUNCTION_LOOKUPS = ("numpy._core._ufunc_reconstruct", "numpy.core._ufunc_reconstruct")
 # Extension codes and persistent ids stand for names and objects outside of the file, out-of-band
 # buffers for data outside of it.
 _OUTSIDE = (
@@ -57,7 +60,10 @@ class PickleStream(pickle._Unpickler, ABC):  # noqa: SLF001 -- joblib reads its 
     read: Callable[[int], bytes]
     readline: Callable[[], bytes]
     pop_mark: Callable[[], list[Any]]
+    metastack: list[list[Any]]
+    memo: dict[int, Any]
     proto: int
+    _unframer: Any
 
     def __init__(self, source: "ByteSource", *, depth: int = 0) -> None:
         super().__init__(source)
@@ -235,12 +241,91 @@ class PickleStream(pickle._Unpickler, ABC):  # noqa: SLF001 -- joblib reads its 
 
     dispatch[pickle.FROZENSET[0]] = load_frozenset
 
+    def read_bytes(self, size: int) -> Any:
+        """The bytes that come next, which may be the whole of an array."""
+        # Picklers put long bytes outside of frames; those inside are in memory already.
+        in_frame = self._unframer.current_frame
+        return self.read(size) if in_frame else self.source.read_large(size)
+
+    def load_binbytes(self) -> None:
+        """Reads bytes."""
+        self.append(self.read_bytes(int.from_bytes(self.read(4), "little")))
+
+    dispatch[pickle.BINBYTES[0]] = load_binbytes
+
+    def load_binbytes8(self) -> None:
+        """Reads many bytes."""
+        self.append(self.read_bytes(int.from_bytes(self.read(8), "little")))
+
+    dispatch[pickle.BINBYTES8[0]] = load_binbytes8
+
     def load_bytearray8(self) -> None:
         """Reads a byte array; the base class takes memory for it before it looks for the bytes."""
-        size = int.from_bytes(self.read(8), "little")
-        self.append(bytearray(self.read(size)))
+        found = self.read_bytes(int.from_bytes(self.read(8), "little"))
+        self.append(bytearray(found) if isinstance(found, bytes) else found)
 
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
+    def load_mark(self) -> None:
+        """Starts a list of items."""
+        if len(self.metastack) >= _MAX_MARKS:
+            raise MalformedPickleError("it starts too many lists inside each other")
+        super().load_mark()  # type: ignore[misc]
+
+    dispatch[pickle.MARK[0]] = load_mark
+
+    def load_memoize(self) -> None:
+        """Numbers the object on the stack."""
+        self.count_object()
+        self.memo[len(self.memo)] = self.stack[-1]
+
+    dispatch[pickle.MEMOIZE[0]] = load_memoize
+
+    def count_object(self) -> None:
+        """Refuses to make more objects than the file can justify.
+
+        One byte of a stream makes an empty set of 200.
+        """
+        self.source.objects_left -= 1
+        if self.source.objects_left < 0:
+            raise MalformedPickleError("it makes more objects than any model")
+
+
+def _counted(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+    def load(self: PickleStream) -> None:
+        self.count_object()
+        handler(self)
+
+    return load
+
+
+for _code in (
+    pickle.EMPTY_LIST,
+    pickle.EMPTY_DICT,
+    pickle.EMPTY_SET,
+    pickle.LIST,
+    pickle.DICT,
+    pickle.FROZENSET,
+    pickle.TUPLE,
+    pickle.TUPLE1,
+    pickle.TUPLE2,
+    pickle.TUPLE3,
+    pickle.NEWOBJ,
+    pickle.NEWOBJ_EX,
+    pickle.REDUCE,
+):
+    PickleStream.dispatch[_code[0]] = _counted(PickleStream.dispatch[_code[0]])
+
+
+def lookup_arguments(args: tuple[Any, ...]) -> tuple[str, str]:
+    """Module and name, from the arguments of one of `FUNCTION_LOOKUPS`.
+
+    Raises:
+        MalformedPickleError: They are no names.
+    """
+    if len(args) != 2 or not all(type(part) is str for part in args):
+        raise MalformedPickleError("it looks up a function by no valid name")
+    return args[0], args[1]
 
 
 def check_keys(keys: Iterable[Any]) -> None:

@@ -21,16 +21,16 @@ from mlserve_cli.serialization.importing import import_name
 from mlserve_cli.serialization.native_state import check_native_state
 from mlserve_cli.serialization.pickle_stream import (
     ARRAY_WRAPPER,
+    FUNCTION_LOOKUPS,
     MalformedPickleError,
     PickleStream,
+    lookup_arguments,
 )
 
 if TYPE_CHECKING:
     import os
 
     from mlserve_cli.serialization.byte_source import ByteSource
-
-_UFUNC_RECONSTRUCT = ("numpy._core._ufunc_reconstruct", "numpy.core._ufunc_reconstruct")
 
 
 def load_pickled(path: "str | os.PathLike[str]", *, trust: Collection[str] = ()) -> object:
@@ -136,13 +136,15 @@ class _RestrictedStream(PickleStream):
     def resolve(self, module: str, name: str) -> Any:
         if (module, name) == ARRAY_WRAPPER:
             return _ArrayWrapper
+        if f"{module}.{name}" in FUNCTION_LOOKUPS:
+            # numpy's function imports whatever it is given; this looks it up like any other name.
+            return _FunctionLookup
         return self._loading.look_up(module, name)
 
     def call(self, function: Any, args: tuple[Any, ...]) -> Any:
-        name = self._loading.require_use(function, Use.REFERENCE)
-        if name in _UFUNC_RECONSTRUCT:
-            return self._ufunc(args)
-        self._loading.require_use(function, Use.CALL)
+        if function is _FunctionLookup:
+            return self.resolve(*lookup_arguments(args))
+        name = self._loading.require_use(function, Use.CALL)
         if name in self._loading.policy.trusted:
             made = function(*args)
             # Classes, functions and members of enumerations belong to the whole process.
@@ -150,12 +152,6 @@ class _RestrictedStream(PickleStream):
             return made if shared else self._loading.note_made(made)
         call = Call(name, function, args, self._loading.names)
         return self._loading.note_made(call.run()) if call.takes_state else call.run()
-
-    def _ufunc(self, args: tuple[Any, ...]) -> Any:
-        # numpy's function imports whatever it is given; this looks it up like any other name.
-        if len(args) != 2 or not all(type(part) is str for part in args):
-            raise MalformedPickleError("it looks up a function by no valid name")
-        return self.resolve(*args)
 
     def construct(self, cls: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if cls is _ArrayWrapper:
@@ -229,6 +225,10 @@ class _RestrictedStream(PickleStream):
             raise MalformedPickleError("it sets items of something that is not a dict")
         for key, value in pairs:
             target[key] = value
+
+
+class _FunctionLookup:
+    """Stands for numpy's function that looks up universal functions by their names."""
 
 
 class _ArrayWrapper:

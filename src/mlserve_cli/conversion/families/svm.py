@@ -70,20 +70,117 @@ def _pairs(translator: "Translator", estimator: Any, table: "Table") -> "Tensor"
     return kernel @ coefficients + estimator._intercept_  # noqa: SLF001
 
 
-def _votes(scores: "Tensor", classes: int) -> "tuple[Tensor, Tensor]":
-    """How many pairs each class wins, and the sum of its scores, each `(rows, classes)`."""
+def _sides(classes: int) -> "NDArray[np.float64]":
+    """Which class stands first and second in each pair, shape `(2, pairs, classes)`."""
     pairs = list(combinations(range(classes), 2))
     sides = np.zeros((2, len(pairs), classes))
     for position, pair in enumerate(pairs):
         sides[[0, 1], position, pair] = 1.0
-    won = (scores > 0.0).cast(Kind.REAL)
-    return won @ sides[0] + (1.0 - won) @ sides[1], scores @ (sides[0] - sides[1])
+    return sides
 
 
-def _ovr_decision(scores: "Tensor", classes: int) -> "Tensor":
-    # Unlike the label, a score of exactly 0 is a vote for the first class here.
-    votes, confidences = _votes(scores, classes)
-    tied = scores.equals(0.0).cast(Kind.REAL)
-    shift = _votes(scores.graph.constant([[1.0] * (classes * (classes - 1) // 2)]), classes)[1]
-    del shift, tied
+def _votes(first_wins: "Tensor", classes: int) -> "Tensor":
+    first, second = _sides(classes)
+    won = first_wins.cast(Kind.REAL)
+    return won @ first + (1.0 - won) @ second
+
+
+def _one_versus_rest(scores: "Tensor", classes: int) -> "Tensor":
+    first, second = _sides(classes)
+    confidences = scores @ (first - second)
+    # A score of exactly 0 counts for the first class here, and for the second in labels.
+    votes = _votes(scores >= 0.0, classes)
     return votes + confidences / ((confidences.apply("Abs") + 1.0) * 3.0)
+
+
+def _classifier(translator: "Translator", estimator: Any, table: "Table") -> Scores:
+    scores = _pairs(translator, estimator, table)
+    classes = len(estimator.classes_)
+    decision = -scores if classes == 2 else scores
+    if classes > 2 and estimator.decision_function_shape == "ovr":
+        decision = _one_versus_rest(scores, classes)
+    index = _votes(scores > 0.0, classes).argmax()
+    if estimator.break_ties and classes > 2:
+        if estimator.decision_function_shape == "ovo":
+            raise translator.unsupported("break_ties needs decision_function_shape='ovr'.")
+        index = decision.argmax()
+    probabilities = None
+    if estimator._probA.size:  # noqa: SLF001
+        probabilities = _probabilities(scores, estimator, classes)
+    return classified(estimator.classes_, index, probabilities=probabilities, decision=decision)
+
+
+def _probabilities(scores: "Tensor", estimator: Any, classes: int) -> "Tensor":
+    """Probabilities that agree best with those of all pairs, as far as libsvm looks for them."""
+    graph = scores.graph
+    sigmoid = (-(scores * estimator._probA + estimator._probB)).apply("Sigmoid")  # noqa: SLF001
+    limits = graph.constant(_LEAST_PROBABILITY), graph.constant(1.0 - _LEAST_PROBABILITY)
+    pairwise = graph.add("Clip", sigmoid, *limits)
+    against, diagonal = _coupling(pairwise, classes)
+    start = scores.columns(0, 1) * 0.0 + np.full((1, classes), 1.0 / classes)
+
+    def step(states: "Sequence[Tensor]") -> "tuple[Tensor, Sequence[Tensor]]":
+        (shares,) = states
+        products = [(shares * row).reduce("Sum") for row in against]
+        slopes = shares.graph.concatenate(products)
+        total = (shares * slopes).reduce("Sum")
+        error = (slopes - total).apply("Abs").reduce("Max")
+        active = error >= _TOLERANCE / classes
+        moved = _moved(shares, slopes, total, against, diagonal)
+        going = active.cast(Kind.REAL).reduce("Sum", 0, keep=False).reduce("Sum", 0, keep=False)
+        return going > 0.5, [active.where(moved, shares)]
+
+    return repeat([start], [classes], max(_STEPS, classes), step)[0]
+
+
+def _coupling(pairwise: "Tensor", classes: int) -> "tuple[list[Tensor], list[Tensor]]":
+    """Rows of the matrix Q of Wu, Lin and Weng (2004), and its diagonal."""
+    pairs = list(combinations(range(classes), 2))
+    positions = {pair: number for number, pair in enumerate(pairs)}
+    positions |= {(j, i): number + len(pairs) for (i, j), number in positions.items()}
+    every = pairwise.graph.concatenate([pairwise, 1.0 - pairwise, pairwise.columns(0, 1) * 0.0])
+    rows, diagonal = [], []
+    for one in range(classes):
+        others = [(other, one) for other in range(classes)]
+        lost = every.gather([positions.get(pair, -1) for pair in others], axis=1)
+        won = every.gather([positions.get(pair[::-1], -1) for pair in others], axis=1)
+        square = (lost * lost).reduce("Sum")
+        diagonal.append(square)
+        rows.append(square * np.eye(classes)[[one]] - lost * won)
+    return rows, diagonal
+
+
+def _moved(
+    shares: "Tensor",
+    slopes: "Tensor",
+    total: "Tensor",
+    against: "Sequence[Tensor]",
+    diagonal: "Sequence[Tensor]",
+) -> "Tensor":
+    """Shares after each has been moved to its own optimum, one after the other."""
+    for one, (row, square) in enumerate(zip(against, diagonal, strict=True)):
+        slope = slopes.columns(one, one + 1)
+        change = (total - slope) / square
+        scale = change + 1.0
+        total = (total + change * (change * square + slope * 2.0)) / scale / scale
+        slopes = (slopes + change * row) / scale
+        shares = (shares + change * np.eye(len(against))[[one]]) / scale
+    return shares
+
+
+def _regressor(translator: "Translator", estimator: Any, table: "Table") -> Scores:
+    return Scores(labels=_sum(translator, estimator, table))
+
+
+def _one_class(translator: "Translator", estimator: Any, table: "Table") -> Scores:
+    return outliers(_sum(translator, estimator, table), strict=True)
+
+
+TRANSFORMS: "dict[str, Transform]" = {}
+SCORES: "dict[str, Score]" = {
+    "sklearn.SVC": _classifier,
+    "sklearn.NuSVC": _classifier,
+    "sklearn.SVR": _regressor,
+    "sklearn.NuSVR": _regressor,
+    "sklearn.OneClassSVM": _one_class,
+}

@@ -1,0 +1,179 @@
+"""Curves learnt from data: splines, isotonic regression and quantiles."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlserve_cli.conversion.families.scalers import clip
+from mlserve_cli.conversion.graph import Kind
+from mlserve_cli.conversion.intervals import interpolated, interval_numbers
+from mlserve_cli.conversion.normal import normal_cdf, normal_quantile
+from mlserve_cli.conversion.table import Table
+from mlserve_cli.conversion.translator import Scores
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlserve_cli.conversion.graph import Tensor
+    from mlserve_cli.conversion.translator import Score, Transform, Translator
+
+# How near to the outermost quantile scikit-learn takes a value for an extreme.
+_BOUNDS_THRESHOLD = 1e-7
+
+
+def isotonic_values(translator: "Translator", model: Any, x: "Tensor") -> "Tensor":
+    """What a fitted isotonic regression makes of one column; NaN where it refuses a value."""
+    if model.X_thresholds_.dtype != np.float64:
+        raise translator.unsupported("IsotonicRegression was fitted in single precision.")
+    places, heights = model.X_thresholds_, model.y_thresholds_
+    values = interpolated(x, [places], [heights])
+    if model.out_of_bounds == "clip" or len(places) == 1:
+        return values
+    outside = (x < float(places[0])) | (x > float(places[-1]))
+    return outside.where(x.graph.constant(np.nan), values)
+
+
+def _isotonic(translator: "Translator", model: Any, table: Table) -> Scores:
+    return Scores(labels=isotonic_values(translator, model, table.real()))
+
+
+def _isotonic_transform(translator: "Translator", model: Any, table: Table) -> Table:
+    return Table.of(isotonic_values(translator, model, table.real()), 1)
+
+
+def _quantile(_: "Translator", transformer: Any, table: Table) -> Table:
+    x = table.real()
+    graph = x.graph
+    quantiles = np.asarray(transformer.quantiles_, dtype=np.float64)
+    columns = list(quantiles.T)
+    references = [np.asarray(transformer.references_, dtype=np.float64)] * len(columns)
+    # From both sides: of equal quantiles one way takes the first, the other the last.
+    upward = interpolated(x, columns, references)
+    downward = interpolated(-x, [-one[::-1] for one in columns], [-one[::-1] for one in references])
+    share = 0.5 * (upward - downward)
+    normal = transformer.output_distribution == "normal"
+    if normal:
+        lowest = x - _BOUNDS_THRESHOLD < quantiles[:1]
+        highest = x + _BOUNDS_THRESHOLD > quantiles[-1:]
+    else:
+        lowest, highest = x.equals(quantiles[:1]), x.equals(quantiles[-1:])
+    share = lowest.where(graph.constant(0.0), highest.where(graph.constant(1.0), share))
+    return Table.of(_clipped_quantile(share) if normal else share, table.width)
+
+
+def _clipped_quantile(share: "Tensor") -> "Tensor":
+    # The values of scipy at the ends of what the inverse can tell from 0 and 1.
+    from scipy.stats import norm
+
+    ends = norm.ppf([_BOUNDS_THRESHOLD - np.spacing(1), 1 - (_BOUNDS_THRESHOLD - np.spacing(1))])
+    return clip(normal_quantile(share), *ends)
+
+
+def inverse_quantile(transformer: Any, x: "Tensor") -> "Tensor":
+    """What `QuantileTransformer.inverse_transform` makes of its columns."""
+    graph = x.graph
+    quantiles = np.asarray(transformer.quantiles_, dtype=np.float64)
+    references = np.asarray(transformer.references_, dtype=np.float64)
+    normal = transformer.output_distribution == "normal"
+    share = normal_cdf(x) if normal else x
+    columns = list(quantiles.T)
+    values = interpolated(share, [references] * len(columns), columns)
+    if normal:
+        lowest, highest = share - _BOUNDS_THRESHOLD < 0.0, share + _BOUNDS_THRESHOLD > 1.0
+    else:
+        lowest, highest = share.equals(0.0), share.equals(1.0)
+    ends = graph.constant(quantiles[:1]), graph.constant(quantiles[-1:])
+    return lowest.where(ends[0], highest.where(ends[1], values))
+
+
+def _splines(_: "Translator", transformer: Any, table: Table) -> Table:
+    x = table.real()
+    count = transformer.bsplines_[0].c.shape[1]
+    kept = count if transformer.include_bias else count - 1
+    parts = []
+    for position, spline in enumerate(transformer.bsplines_):
+        column = x.columns(position, position + 1)
+        missing = column.is_nan()
+        known = missing.where(x.graph.constant(float(spline.t[spline.k])), column)
+        values = _extrapolated(known, transformer.extrapolation, spline)
+        # Missing values are zeros, where they are allowed at all.
+        parts.append(missing.where(x.graph.constant(0.0), values).columns(0, kept))
+    return Table.of(x.graph.concatenate(parts), kept * len(parts))
+
+
+def _extrapolated(x: "Tensor", extrapolation: str, spline: Any) -> "Tensor":
+    degree = spline.k
+    low, high = float(spline.t[degree]), float(spline.t[len(spline.t) - degree - 1])
+    if extrapolation == "periodic":
+        if high <= low:
+            return _basis(x * 0.0, spline)
+        period = high - low
+        turns = ((x - low) / period).apply("Floor")
+        return _basis(low + ((x - low) - turns * period), spline)
+    if extrapolation == "continue":
+        return _basis(x, spline)
+    values = _basis(clip(x, low, high), spline)
+    if extrapolation == "error":
+        outside = (x < low) | (x > high)
+        return outside.where(x.graph.constant(np.nan), values)
+    constant = extrapolation == "constant"
+    edges = degree if constant else max(degree, min(degree + 1, 2))
+    below = _line(x, spline, low, slice(0, edges), flat=constant)
+    above = _line(x, spline, high, slice(spline.c.shape[1] - edges, None), flat=constant)
+    return (x < low).where(below, (x > high).where(above, values))
+
+
+def _line(x: "Tensor", spline: Any, end: float, edge: slice, *, flat: bool) -> "Tensor":
+    # Only the splines next to the end go on; the others are zero.
+    heights, slopes = np.zeros((2, 1, spline.c.shape[1]))
+    heights[0, edge] = spline(end)[edge]
+    if not flat:
+        slopes[0, edge] = spline(end, nu=1)[edge]
+    return x.graph.constant(heights) + (x - end) * slopes
+
+
+def _basis(x: "Tensor", spline: Any) -> "Tensor":
+    """Every spline at each value of one column, by the recursion of Cox and de Boor.
+
+    de Boor, "A practical guide to splines", 2001, chapter X, in the order of scipy's own.
+    """
+    knots, degree = np.asarray(spline.t, dtype=np.float64), int(spline.k)
+    count = len(knots) - degree - 1
+    # Values outside are in the outermost interval that has all its splines.
+    number = interval_numbers(x, [knots[degree + 1 : count]])
+    around = x.graph.constant(knots).gather(number + np.arange(2 * degree + 2)[None, :]).reshape(
+        [-1, 2 * degree + 2]
+    )
+    knot = [around.columns(place, place + 1) for place in range(2 * degree + 2)]
+    # Of the interval from knot `degree` to the next: the splines that are not zero there.
+    found = [x * 0.0 + 1.0]
+    for order in range(1, degree + 1):
+        grown = [x * 0.0]
+        for place in range(1, order + 1):
+            right, left = knot[degree + place], knot[degree + place - order]
+            width = right - left
+            empty = width.equals(0.0)
+            share = found[place - 1] / (width + empty.cast(Kind.REAL))
+            share = empty.where(x * 0.0, share)
+            grown[place - 1] = grown[place - 1] + share * (right - x)
+            grown.append(share * (x - left))
+        found = grown
+    spread = [
+        (number + place).equals([np.arange(count)]).cast(Kind.REAL) * value
+        for place, value in enumerate(found)
+    ]
+    total = spread[0]
+    for part in spread[1:]:
+        total = total + part
+    coefficients: NDArray[np.float64] = np.asarray(spline.c)
+    same = coefficients.shape[0] == coefficients.shape[1]
+    # Periodic splines at one end are those at the other.
+    return total if same else total @ coefficients
+
+
+TRANSFORMS: "dict[str, Transform]" = {
+    "sklearn.IsotonicRegression": _isotonic_transform,
+    "sklearn.QuantileTransformer": _quantile,
+    "sklearn.SplineTransformer": _splines,
+}
+SCORES: "dict[str, Score]" = {"sklearn.IsotonicRegression": _isotonic}
