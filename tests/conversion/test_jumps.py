@@ -3,14 +3,11 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from mlserve_cli.conversion.jumps import rows_at_jumps
-from mlserve_cli.conversion.result import Options, Precision
-from mlserve_cli.conversion.verification import Rows
-from mlserve_cli.conversion.parity import RowSource
 from mlserve_cli.inference.describe import describe_estimator
 from mlserve_cli.inference.estimator import EstimatorPredictor
 
@@ -45,6 +42,4 @@ def test_no_time_means_no_rows() -> None:
     features, values = load_diabetes(return_X_y=True)
     model = RandomForestRegressor(5, random_state=0).fit(features, values)
     predictor = EstimatorPredictor(model, describe_estimator(model))
-    assert (
-        rows_at_jumps(predictor, columns(features), np.random.default_rng(0), seconds=0) is None
-    )
+    assert rows_at_jumps(predictor, columns(features), np.random.default_rng(0), seconds=0) is None

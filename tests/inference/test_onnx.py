@@ -125,3 +125,20 @@ def test_scoring_imports_neither_sklearn_nor_pandas_nor_scipy(tmp_path):
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_batch_of_more_rows_than_the_model_wants_at_once_is_scored_in_parts():
+    node = helper.make_node("Shape", ["features"], ["shape"])
+    one = helper.make_node("Gather", ["shape", "zero"], ["rows"])
+    spread = helper.make_node("Expand", ["rows", "shape"], ["label"])
+    model = onnx.load_from_string(
+        model_bytes(
+            [node, one, spread],
+            [value("features", DOUBLE, None, 2)],
+            [value("label", TensorProto.INT64, None, 2)],
+            [helper.make_tensor("zero", TensorProto.INT64, [], [0])],
+        )
+    )
+    helper.set_model_props(model, {"mlserve.max_rows": "4"})
+    labels = OnnxPredictor(model.SerializeToString()).predict(np.zeros((10, 2))).labels
+    assert labels[:, 0].tolist() == [4, 4, 4, 4, 4, 4, 4, 4, 2, 2]

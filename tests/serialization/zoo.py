@@ -114,6 +114,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "ExtraTreesClassifier": {"n_estimators": 5},
     "ExtraTreesRegressor": {"n_estimators": 5},
     "FixedThresholdClassifier": {"estimator": _LOGISTIC()},
+    "FeatureHasher": {"n_features": 32},
+    "HashingVectorizer": {"n_features": 32},
     "FrozenEstimator": {"estimator": _TREE().fit(*numbers()[:2])},
     "GradientBoostingClassifier": {"n_estimators": 5},
     "GradientBoostingRegressor": {"n_estimators": 5},
@@ -265,11 +267,13 @@ def _search_with_scorers() -> Fitted:
 
 
 def _search(splitter: Any, **scorer: Any) -> Fitted:
-    return values_of(model_selection.GridSearchCV(_RIDGE(), {"alpha": [0.1, 1]}, cv=splitter, **scorer))
+    return values_of(
+        model_selection.GridSearchCV(_RIDGE(), {"alpha": [0.1, 1]}, cv=splitter, **scorer)
+    )
 
 
 def _halving() -> Fitted:
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401, PLC0415
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
     return classes_of(
         model_selection.HalvingGridSearchCV(_TREE(), {"max_depth": [1, 2]}, cv=3, random_state=0)
@@ -277,7 +281,7 @@ def _halving() -> Fitted:
 
 
 def _iterative_imputer() -> Fitted:
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401, PLC0415
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 
     table = frame()[["length", "width"]]
     return impute.IterativeImputer(max_iter=2, random_state=0, tol=10.0).fit(table), table
@@ -345,7 +349,10 @@ def special_setups() -> dict[str, Maker]:
         ),
         "stacking": lambda: classes_of(
             ensemble.StackingClassifier(
-                [("f", ensemble.RandomForestClassifier(3)), ("k", neighbors.KNeighborsClassifier())],
+                [
+                    ("f", ensemble.RandomForestClassifier(3)),
+                    ("k", neighbors.KNeighborsClassifier()),
+                ],
                 final_estimator=_LOGISTIC(),
                 cv=3,
                 passthrough=True,
@@ -399,9 +406,7 @@ def special_setups() -> dict[str, Maker]:
             multioutput.RegressorChain(_RIDGE(), order=[1, 0]), np.column_stack([numbers()[2]] * 2)
         ),
         "isotonic": lambda: (
-            isotonic.IsotonicRegression(out_of_bounds="clip").fit(
-                numbers()[0][:, 0], numbers()[2]
-            ),
+            isotonic.IsotonicRegression(out_of_bounds="clip").fit(numbers()[0][:, 0], numbers()[2]),
             numbers()[0][:, 0],
         ),
         "nystroem": lambda: classes_of(
@@ -425,7 +430,11 @@ def special_setups() -> dict[str, Maker]:
         "outlier factor": lambda: classes_of(neighbors.LocalOutlierFactor(novelty=True)),
         "network": lambda: values_of(
             neural_network.MLPRegressor(
-                hidden_layer_sizes=(3,), solver="sgd", early_stopping=True, max_iter=3, random_state=0
+                hidden_layer_sizes=(3,),
+                solver="sgd",
+                early_stopping=True,
+                max_iter=3,
+                random_state=0,
             )
         ),
         "chi2": lambda: classes_of(
@@ -434,17 +443,15 @@ def special_setups() -> dict[str, Maker]:
         "mutual information": lambda: classes_of(
             feature_selection.SelectKBest(feature_selection.mutual_info_classif, k=2)
         ),
-        "rbf kernel": lambda: classes_of(
-            svm.SVC(kernel=metrics.pairwise.rbf_kernel)
-        ),
+        "rbf kernel": lambda: classes_of(svm.SVC(kernel=metrics.pairwise.rbf_kernel)),
         "target encoder": lambda: (
             preprocessing.TargetEncoder(random_state=0).fit(frame()[["place"]], WORDS),
             frame()[["place"]],
         ),
         "numpy scalars": lambda: (
-            _RIDGE(alpha=np.float64(0.5)).fit(*numbers()[::2]).set_params(
-                tol=np.float32(1e-3), max_iter=np.int64(5), positive=np.bool_(False)
-            ),
+            _RIDGE(alpha=np.float64(0.5))
+            .fit(*numbers()[::2])
+            .set_params(tol=np.float32(1e-3), max_iter=np.int64(5), positive=np.bool_(False)),
             numbers()[0],
         ),
         "label mixture": lambda: classes_of(
@@ -550,9 +557,6 @@ def _kernels() -> dict[str, Maker]:
         for index, kernel in enumerate(simple)
     }
     makers["process classes"] = partial(_process, kernels.RBF(), classify=True)
-    makers["process compound"] = partial(
-        _process, kernels.CompoundKernel([kernels.RBF(), kernels.RBF()]), classify=True
-    )
     makers["process optimised"] = partial(
         values_of, gaussian_process.GaussianProcessRegressor(kernels.RBF(), alpha=1e-3)
     )

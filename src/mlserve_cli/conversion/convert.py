@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mlserve_cli.conversion.verification import Data
     from mlserve_cli.signature import Signature
 
+# Bound of one intermediate result, and what nobody scores at once.
+_MOST_BYTES = 2**25
+_MANY_ROWS = 100_000
+
 
 def convert_to_onnx(
     estimator: Any,
@@ -44,7 +48,7 @@ def convert_to_onnx(
             signature and the model (thresholds hit exactly, extremes, missing values, unknown
             categories) are compared in any case where there is no data.
         source: Where the data comes from, for the report.
-        options: Precision, tolerance, opset, outputs and metadata.
+        options: Precision, tolerance, opset, outputs, metadata, and who is told of progress.
         allow_mismatch: Whether to return a model that does not agree.
 
     Raises:
@@ -56,12 +60,17 @@ def convert_to_onnx(
     if signature is None:
         frame = data if isinstance(data, pd.DataFrame) else None
         signature = describe_estimator(estimator, frame)
-    rows = Rows.of(estimator, signature, data, source)
     precision = Precision.FLOAT32 if options.precision is Precision.FLOAT32 else Precision.FLOAT64
-    model = write_model(estimator, signature, replace(options, precision=precision))
-    parity = verify(estimator, signature, model.SerializeToString(), rows, options.tolerance)
+    options = replace(options, precision=precision)
+    # What has no ONNX form is refused before rows are made, which takes longer.
+    model = write_model(estimator, signature, options)
+    options.on_step("choosing rows to compare on")
+    rows = Rows.of(estimator, signature, data, source)
+    content = model.SerializeToString()
+    parity = verify(estimator, signature, content, rows, options)
     if not parity.passed:
-        written = replace(options, precision=precision, outputs=None)
+        options.on_step("looking for the step that differs")
+        written = replace(options, outputs=None)
         parity = replace(parity, cause=_cause(estimator, signature, rows, written))
     conversion = _conversion(model, precision, parity, signature)
     if not parity.passed and not allow_mismatch:
@@ -72,7 +81,7 @@ def convert_to_onnx(
 def _cause(estimator: Any, signature: "Signature", rows: Rows, options: Options) -> str | None:
     def agrees(part: Any, taken: "Signature") -> bool:
         model = write_model(part, taken, options).SerializeToString()
-        return verify(part, taken, model, rows, options.tolerance).passed
+        return verify(part, taken, model, rows, options).passed
 
     try:
         return faulty_step(estimator, signature, agrees)
@@ -94,18 +103,21 @@ def write_model(estimator: Any, signature: "Signature", options: Options) -> onn
             hint=f"Leave --opset out: every ONNX Runtime from 1.21 on reads {OPSET}.",
         )
     graph = Graph(np.float32 if options.precision is Precision.FLOAT32 else np.float64)
-    translator = Translator(graph, TRANSFORMS, SCORES)
+    options.on_step("writing the graph")
+    translator = Translator(
+        graph, TRANSFORMS, SCORES, lambda path: options.on_step(f"writing the graph: {path}")
+    )
     table = declare_inputs(graph, signature)
     available = translate_outputs(translator, estimator, table, signature.task)
     model = graph.model(chosen(available, options.outputs))
     if options.opset is not None:
         next(one for one in model.opset_import if not one.domain).version = options.opset
-    entries = _metadata(estimator, signature) | dict(options.metadata)
+    entries = _metadata(estimator, signature, graph) | dict(options.metadata)
     onnx.helper.set_model_props(model, entries)
     return model
 
 
-def _metadata(estimator: Any, signature: "Signature") -> dict[str, str]:
+def _metadata(estimator: Any, signature: "Signature", graph: Graph) -> dict[str, str]:
     columns = [{"name": one.name, "dtype": str(one.dtype)} for one in signature.columns]
     entries: dict[str, Any] = {
         "task": str(signature.task),
@@ -113,12 +125,19 @@ def _metadata(estimator: Any, signature: "Signature") -> dict[str, str]:
         "columns": columns,
         "classes": list(signature.classes) if signature.classes else None,
         "missing_text": MISSING_TEXT,
+        "max_rows": _most_rows(graph.row_bytes),
     }
     return {
         f"mlserve.{name}": value if isinstance(value, str) else json.dumps(value)
         for name, value in entries.items()
         if value is not None
     }
+
+
+def _most_rows(row_bytes: int) -> int | None:
+    """How many rows to score at once, so that no intermediate result grows past a bound."""
+    rows = max(1, _MOST_BYTES // max(1, row_bytes))
+    return rows if rows < _MANY_ROWS else None
 
 
 def _conversion(

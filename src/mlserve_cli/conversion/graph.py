@@ -186,10 +186,15 @@ class Graph:
 
     Args:
         real: Precision of REAL tensors: `np.float64` or `np.float32`.
+
+    Attributes:
+        row_bytes: Memory that the largest intermediate result takes for each row, where a converter
+            has told.
     """
 
     def __init__(self, real: type[np.floating[Any]] = np.float64) -> None:
         self.real = np.dtype(real)
+        self.row_bytes = 0
         self.inputs: list[onnx.ValueInfoProto] = []
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
@@ -217,6 +222,10 @@ class Graph:
             Kind.STRING: object,
         }
         return np.asarray(values, dtype=dtypes[kind])
+
+    def takes(self, row_bytes: int) -> None:
+        """Notes that an intermediate result takes so much memory for each row."""
+        self.row_bytes = max(self.row_bytes, row_bytes)
 
     def _name(self, prefix: str) -> str:
         self._count += 1

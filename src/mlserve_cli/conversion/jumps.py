@@ -93,7 +93,7 @@ class _Segments:
     def at(self, part: "NDArray[np.float64]") -> "Columns":
         """The row at a part of the way of each segment."""
         moved = {name: self._start[name] + part * step for name, step in self._step.items()}
-        return self._start | moved
+        return {**self._start, **moved}
 
 
 def _says(predictor: "Predictor", columns: "Columns") -> "NDArray[Any]":
@@ -114,10 +114,10 @@ def _says(predictor: "Predictor", columns: "Columns") -> "NDArray[Any]":
 
 def _change(left: "NDArray[Any]", right: "NDArray[Any]") -> "NDArray[np.float64]":
     if left.dtype.kind != "f":
-        return (left != right).any(axis=1).astype(np.float64)
+        return np.asarray((left != right).any(axis=1), dtype=np.float64)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.nan_to_num(np.abs(left - right)).max(axis=1), dtype=np.float64)
 
 
 def _over(rows: "NDArray[np.bool_]", values: "NDArray[Any]") -> "NDArray[np.bool_]":
-    return np.broadcast_to(rows[:, None], values.shape)
+    return np.asarray(np.broadcast_to(rows[:, None], values.shape), dtype=np.bool_)

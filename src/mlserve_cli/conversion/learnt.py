@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from mlserve_cli.signature import Signature
 
+    Splits = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
+
 _MEMBERS = (
     "best_estimator_", "estimator_", "estimator", "estimators_", "calibrated_classifiers_",
     "regressor_", "named_estimators_", "final_estimator_",
@@ -41,17 +43,19 @@ class Learnt:
 def learn(estimator: Any, signature: "Signature") -> Learnt:
     """Collects from the steps that see the input columns themselves."""
     learnt = Learnt()
-    found: dict[int, list[float]] = {}
+    found: dict[int, list[NDArray[np.float64]]] = {}
     positions = list(range(len(signature.columns)))
     for part, columns in _parts(estimator, positions):
         _categories(part, columns, learnt)
         _ranges(part, columns, learnt)
-        for feature, threshold, _ in splits(part):
-            if feature < len(columns):
-                found.setdefault(columns[feature], []).append(threshold)
-    for position, thresholds in found.items():
+        for features, thresholds, _ in splits(part):
+            for feature in np.unique(features):
+                if feature < len(columns):
+                    own = np.unique(thresholds[features == feature])
+                    found.setdefault(columns[feature], []).append(own)
+    for position, several in found.items():
         # A split on nothing but missing values has an infinite threshold.
-        values = np.unique(thresholds)
+        values = np.unique(np.concatenate(several))
         values = values[np.isfinite(values)]
         learnt.thresholds[position] = values
         if values.size and position not in learnt.ranges:
@@ -122,26 +126,27 @@ def _limits(part: Any) -> "tuple[NDArray[np.float64], NDArray[np.float64]] | Non
             return middle - 3.0 * width, middle + 3.0 * width
     for name in _PLACES:
         places = getattr(part, name, None)
-        if isinstance(places, np.ndarray) and places.ndim == 2 and places.dtype.kind == "f":
+        if not isinstance(places, np.ndarray) or places.ndim != 2:
+            continue
+        # Models of given distances or kernels keep no places.
+        if places.size and places.dtype.kind == "f":
             low, high = places.min(axis=0), places.max(axis=0)
             spread = np.where(high > low, high - low, 1.0) * 0.2
             return low - spread, high + spread
     return None
 
 
-def splits(part: Any) -> "Iterator[tuple[int, float, int]]":
-    """Column, threshold and number of each node of a tree, or of a model that holds trees."""
+def splits(part: Any) -> "Iterator[Splits]":
+    """Columns, thresholds and numbers of the inner nodes of a tree, or of each tree in a model."""
     tree = getattr(part, "tree_", None)
     if tree is not None and hasattr(tree, "children_left"):
         inner = np.flatnonzero(tree.children_left >= 0)
-        yield from zip(
-            tree.feature[inner].tolist(), tree.threshold[inner].tolist(), inner.tolist(), strict=True
-        )
+        yield tree.feature[inner], tree.threshold[inner], inner
     if getattr(part, "_preprocessor", None) is not None:
         return
     for stage in getattr(part, "_predictors", ()):
         for predictor in stage:
             nodes = predictor.nodes
             inner = np.flatnonzero((nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0))
-            features, thresholds = nodes["feature_idx"][inner], nodes["num_threshold"][inner]
-            yield from zip(features.tolist(), thresholds.tolist(), inner.tolist(), strict=True)
+            features = nodes["feature_idx"][inner].astype(np.int64)
+            yield features, nodes["num_threshold"][inner], inner

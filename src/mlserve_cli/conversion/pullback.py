@@ -84,12 +84,8 @@ def _behind(estimator: Any, steps: "tuple[Any, ...]") -> "Iterator[_Splits]":
         before = (*steps, estimator[:-1]) if len(estimator.steps) > 1 else steps
         yield from _behind(estimator.steps[-1][1], before)
         return
-    found = list(splits(estimator))
-    if found and steps:
-        features, thresholds, nodes = zip(*found, strict=True)
-        yield _Splits(
-            steps, estimator, np.asarray(features), np.asarray(thresholds), np.asarray(nodes)
-        )
+    if steps:
+        yield from (_Splits(steps, estimator, *found) for found in splits(estimator))
     for member in members(estimator):
         yield from _behind(member, steps)
 
@@ -130,8 +126,7 @@ def _rows(
 
     def goes_left(values: "NDArray[np.float64]") -> "NDArray[np.bool_]":
         found = _after(before, with_values(values))[numbers, picked["feature"]]
-        single = found.astype(np.float32)
-        compared = np.where(picked["single"], single.astype(np.float64), found)
+        compared = np.where(picked["single"], _single(found), found)
         return np.asarray(compared <= picked["threshold"])
 
     low, high, changes = _bisect(goes_left, len(picked))
@@ -189,7 +184,7 @@ def _pick(
         part["single"] = hasattr(one.model, "tree_")
         part["row"] = random.integers(0, len(after), len(usable))
         if hasattr(one.model, "decision_path") and hasattr(one.model, "tree_"):
-            paths = one.model.tree_.decision_path(after.astype(np.float32)).tocsc()
+            paths = one.model.tree_.decision_path(_single(after)).tocsc()
             for place, node in enumerate(one.nodes[usable]):
                 reaching = paths.indices[paths.indptr[node] : paths.indptr[node + 1]]
                 if reaching.size:
@@ -227,7 +222,12 @@ def _number(order: "NDArray[np.int64]") -> "NDArray[np.float64]":
 
 
 def _single_neighbours(values: "NDArray[np.float64]") -> "Iterator[NDArray[np.float64]]":
-    single = values.astype(np.float32)
+    single = _single(values)
     yield single.astype(np.float64)
     for limit in (-np.inf, np.inf):
         yield np.nextafter(single, np.float32(limit)).astype(np.float64)
+
+
+def _single(values: "NDArray[np.float64]") -> "NDArray[np.float32]":
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)

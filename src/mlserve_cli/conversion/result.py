@@ -8,7 +8,7 @@ from mlserve_cli.conversion.parity import TOLERANCE, ParityReport
 from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from mlserve_cli.signature import Signature
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 class Precision(StrEnum):
     """Numbers that the graph computes with.
 
-    AUTO: whatever is exact, which is FLOAT64 today.
+    AUTO is FLOAT64. Measured with ONNX Runtime 1.32 on linear models, scalers and both, of 10 to
+    300 columns: FLOAT32 takes 4 to 10 % less time for one row, half of which goes into rounding the
+    row. For 1,000 rows it takes 25 to 50 % less, 20 to 300 microseconds; but 6 of 30 models then
+    exceed the tolerance of 1e-6 on generated rows, and most others use up a third of it.
     """
 
     AUTO = "auto"
@@ -66,6 +69,10 @@ class ParityError(UsageError):
         self.conversion = conversion
 
 
+def _silent(_: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to convert.
@@ -76,6 +83,7 @@ class Options:
         opset: Version of the standard operators; None for the lowest that has them all.
         outputs: Names of outputs to keep; None for those that serving needs.
         metadata: Entries for the file beside its own.
+        on_step: Told what is being done, in a few words, as it starts.
     """
 
     precision: Precision = Precision.AUTO
@@ -83,3 +91,4 @@ class Options:
     opset: int | None = None
     outputs: "Collection[str] | None" = None
     metadata: "tuple[tuple[str, str], ...]" = ()
+    on_step: "Callable[[str], None]" = _silent

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 ROWS = (1, 100, 1_000, 10_000)
 
-# Per engine and number of rows: at least this many calls, and no more once this time is spent.
+# Per number of rows: at least this many calls of each engine, and no more once its share of the
+# time is spent.
 _CALLS = 3
-_SECONDS = 0.2
+_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +45,48 @@ def measure_speed(
     batch: "Batch",
     *,
     clock: Callable[[], float] = time.perf_counter,
+    seconds: float = _SECONDS,
 ) -> tuple[Speed, ...]:
-    """Times both engines in turn on the same rows.
+    """Times both engines in turn on the same rows; numbers of rows that take too long are left out.
 
     Args:
         estimator: The estimator's predictor.
         onnx: The converted model's.
         batch: Rows that both take; repeated where there are too few.
         clock: Gives the time in seconds.
+        seconds: How long this may take, about.
     """
-    return tuple(
-        Speed(rows, *_medians((estimator, onnx), _resized(batch, rows), clock)) for rows in ROWS
-    )
+    found: list[Speed] = []
+    end = clock() + seconds
+    for number, rows in enumerate(ROWS):
+        left = end - clock()
+        # More rows take longer, so that what does not fit now will not fit later.
+        if found and (found[-1].estimator_seconds + found[-1].onnx_seconds) * 2 > left:
+            break
+        share = left / (len(ROWS) - number)
+        medians = _medians((estimator, onnx), _resized(batch, rows), clock, share)
+        found.append(Speed(rows, *medians))
+    return tuple(found)
 
 
 def _medians(
-    predictors: "tuple[Predictor, Predictor]", batch: "Batch", clock: Callable[[], float]
+    predictors: "tuple[Predictor, Predictor]",
+    batch: "Batch",
+    clock: Callable[[], float],
+    seconds: float,
 ) -> tuple[float, float]:
     times: tuple[list[float], list[float]] = ([], [])
     probabilities = all(predictor.signature.probabilities for predictor in predictors)
+    started = clock()
     for predictor in predictors:
         predictor.predict(batch, probabilities=probabilities)
-    started = clock()
-    while len(times[0]) < _CALLS or clock() - started < _SECONDS:
+    while len(times[0]) < _CALLS or clock() - started < seconds:
         # In turn, so that a noisy moment hits both.
         for predictor, found in zip(predictors, times, strict=True):
             before = clock()
             predictor.predict(batch, probabilities=probabilities)
             found.append(clock() - before)
-        if clock() - started > 10 * _SECONDS:
+        if clock() - started > 2 * seconds:
             break
     return statistics.median(times[0]), statistics.median(times[1])
 

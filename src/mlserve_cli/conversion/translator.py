@@ -59,12 +59,18 @@ class Translator:
         graph: Where the nodes go.
         transforms: Converters of `transform`, by name as `type_name` gives it.
         scores: Converters of `predict`, by name.
+        on_step: Called with the path of each step before it is written.
     """
 
     def __init__(
-        self, graph: "Graph", transforms: "Mapping[str, Transform]", scores: "Mapping[str, Score]"
+        self,
+        graph: "Graph",
+        transforms: "Mapping[str, Transform]",
+        scores: "Mapping[str, Score]",
+        on_step: "Callable[[str], None] | None" = None,
     ) -> None:
         self.graph = graph
+        self._on_step = on_step
         self._transforms = transforms
         self._scores = scores
         self._path: list[str] = []
@@ -73,6 +79,8 @@ class Translator:
     def step(self, name: str) -> "Iterator[None]":
         """Names the step that is being written, for error messages."""
         self._path.append(name)
+        if self._on_step is not None:
+            self._on_step(self.path)
         yield
         # Left in place by an error, so that the message can tell where it happened.
         self._path.pop()

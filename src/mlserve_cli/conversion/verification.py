@@ -19,10 +19,11 @@ from mlserve_cli.inference.onnx import OnnxPredictor
 from mlserve_cli.signature import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from mlserve_cli.conversion.result import Options
     from mlserve_cli.inference.predictor import Batch
     from mlserve_cli.signature import Signature
 
@@ -153,7 +154,11 @@ def _assembled(columns: "Mapping[str, NDArray[Any]]", signature: "Signature") ->
 
 
 def verify(
-    estimator: Any, signature: "Signature", model: bytes, rows: Rows, tolerance: float
+    estimator: Any,
+    signature: "Signature",
+    model: bytes,
+    rows: Rows,
+    options: "Options",
 ) -> ParityReport:
     """Compares the model with the estimator on every batch."""
     right = EstimatorPredictor(estimator, signature)
@@ -164,13 +169,15 @@ def verify(
         decision=signature.decision if "decision" in names else (),
     )
     candidate = OnnxPredictor(model, checked)
+
+    def reports() -> "Iterator[ParityReport]":
+        for number, batch in enumerate(rows.batches, start=1):
+            options.on_step(f"comparing batch {number} of {len(rows.batches)}")
+            yield compare(right, candidate, batch, tolerance=options.tolerance, source=rows.source)
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        report = merged(
-            compare(right, candidate, batch, tolerance=tolerance, source=rows.source)
-            for batch in rows.batches
-        )
-    return replace(report, skipped=rows.skipped)
+        return replace(merged(reports()), skipped=rows.skipped)
 
 
 def merged(reports: "Iterable[ParityReport]") -> ParityReport:

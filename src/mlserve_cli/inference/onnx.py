@@ -1,5 +1,6 @@
 """Scoring with ONNX Runtime; neither scikit-learn nor pandas is imported."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +81,8 @@ class OnnxPredictor:
         # Which text stands for a missing one, as the converter wrote it down.
         metadata = self.session.get_modelmeta().custom_metadata_map
         self._missing_text = metadata.get("mlserve.missing_text", "")
+        # Rows that bound the memory of one call, where the converter knew of such a bound.
+        self._max_rows = int(metadata.get("mlserve.max_rows", sys.maxsize))
 
     @property
     def engine(self) -> Engine:
@@ -121,6 +124,19 @@ class OnnxPredictor:
 
     def _run(self, names: list[str], batch: "Batch") -> list[Any]:
         feed = self._feed(batch)
+        rows = len(next(iter(feed.values())))
+        if rows <= self._max_rows:
+            return self._call(names, feed)
+        parts = [
+            self._call(
+                names,
+                {name: values[start : start + self._max_rows] for name, values in feed.items()},
+            )
+            for start in range(0, rows, self._max_rows)
+        ]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+    def _call(self, names: list[str], feed: "Mapping[str, NDArray[Any]]") -> list[Any]:
         try:
             result: list[Any] = self.session.run(names, feed)
         # ONNX Runtime raises a family of types without a public base class.

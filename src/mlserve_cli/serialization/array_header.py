@@ -103,7 +103,7 @@ def make_dtype(args: tuple[Any, ...]) -> np.dtype[Any]:
         raise MalformedArrayError("a dtype has no code")
     code = args[0]
     digits = code[1:]
-    if code[:1] not in _KINDS or len(code) > 12 or not (digits.isascii() and digits.isdigit()):
+    if code[:1] not in _KINDS or not (len(code) < 10 and digits.isascii() and digits.isdigit()):
         raise MalformedArrayError("a dtype has an unknown code")
     # A copy: the state that follows must not change the dtype that the process shares.
     dtype: np.dtype[Any] = np.dtype(code, align=False, copy=True)

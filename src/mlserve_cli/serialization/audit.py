@@ -90,7 +90,7 @@ def audit_reading(path: str, found: ModelFormat, reading: Reading, policy: Trust
     try:
         facts = facts_of(reading.root)
     # What the file says can be of any shape, where facts have one.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         failure = failure or error
     if failure is not None:
         raise _broken(path, failure, sorted(refused))
@@ -135,7 +135,9 @@ def _broken(path: str, failure: Exception, refused: list[str]) -> CorruptArtifac
         reason = "is truncated: it ends before the model does"
     else:
         reason = f"is damaged: {quoted(f'{type(failure).__name__}: {failure}', 160)}"
-    named = f" It also names {quoted(', '.join(refused), 300)}, which is refused." if refused else ""
+    named = (
+        f" It also names {quoted(', '.join(refused), 300)}, which is refused." if refused else ""
+    )
     error = CorruptArtifactError(
         f"{path} {reason}.{named}", hint="Copy it again, or save the model again."
     )

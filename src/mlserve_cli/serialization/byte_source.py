@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from mlserve_cli.errors import ArtifactError, CorruptArtifactError, MlserveError
+from mlserve_cli.errors import (
+    ArtifactError,
+    CorruptArtifactError,
+    MlserveError,
+    ModelNotFoundError,
+)
 
 if TYPE_CHECKING:
     import os
@@ -53,6 +58,13 @@ def quoted(text: str, limit: int = 80) -> str:
 def max_inflated_bytes(size_bytes: int) -> int:
     """To how many bytes a compressed file of this size may grow."""
     return max(MAX_INFLATED_BYTES, MAX_INFLATED_RATIO * size_bytes)
+
+
+def unreadable(file: Path, error: OSError) -> ArtifactError:
+    """The error for a file that the operating system does not give."""
+    if isinstance(error, FileNotFoundError):
+        return ModelNotFoundError(f"There is no file {file}.")
+    return CorruptArtifactError(f"{file} cannot be read: {error.strerror or error}.")
 
 
 def compression_of(head: bytes) -> str | None:
@@ -185,6 +197,7 @@ def open_source(path: "str | os.PathLike[str]") -> Iterator[ByteSource]:
     """Opens a file for reading, decompressed if its first bytes say so.
 
     Raises:
+        ModelNotFoundError: There is no such file.
         CorruptArtifactError: The file cannot be opened, or the block under `with` failed: what a
             file says can make its reader fail in any way, and each of them means the same.
         ArtifactError: Its compression needs a package that is not installed.
@@ -193,7 +206,7 @@ def open_source(path: "str | os.PathLike[str]") -> Iterator[ByteSource]:
     try:
         stream = file.open("rb")
     except OSError as error:
-        raise CorruptArtifactError(f"{file} cannot be read: {error.strerror or error}.") from error
+        raise unreadable(file, error) from error
     with stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
@@ -205,7 +218,7 @@ def open_source(path: "str | os.PathLike[str]") -> Iterator[ByteSource]:
             raise
         except EOFError as error:
             raise CorruptArtifactError(
-                f"{file} is truncated or damaged: it ends, at {size:,} bytes, before the model does.",
+                f"{file} is truncated: it ends, at {size:,} bytes, before the model does.",
                 hint="Copy it again, or save the model again.",
             ) from error
         # Data decides which exception this is: any of them says that the data is not a model.
@@ -267,7 +280,7 @@ def _decompressor(name: str, file: Path) -> Any:
 
 def _lz4_decompressor(file: Path) -> Any:
     try:
-        from lz4.frame import LZ4FrameDecompressor  # noqa: PLC0415 -- optional package.
+        from lz4.frame import LZ4FrameDecompressor
     except ImportError as error:
         raise ArtifactError(
             f"{file} is compressed with lz4, and the package lz4 is not installed.",

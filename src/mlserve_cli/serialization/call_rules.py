@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mlserve_cli.serialization.array_header import checked_shape, make_dtype
-from mlserve_cli.serialization.pickle_stream import check_keys
+from mlserve_cli.serialization.hashing import check_keys
 
 _MAX_TEXT = 10_000
 _MAX_RANGE = 2**40
@@ -22,7 +22,10 @@ _BIT_GENERATORS = frozenset(("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _ARROW_TYPES = frozenset(("string", "large_string"))
 # LightGBM keeps its scores in the last of them.
 _FACTORIES = frozenset(
-    (*(f"builtins.{name}" for name in ("int", "float", "list", "dict", "set")), "collections.OrderedDict")
+    (
+        *(f"builtins.{name}" for name in ("int", "float", "list", "dict", "set")),
+        "collections.OrderedDict",
+    )
 )
 _PLAIN = (str, int, float, bool, bytes, complex, type(None))
 _INDEX_KEYS = frozenset(("data", "name", "dtype", "start", "stop", "step"))

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import CorruptArtifactError
-from mlserve_cli.serialization.byte_source import compression_of, open_source, quoted
+from mlserve_cli.serialization.byte_source import (
+    compression_of,
+    open_source,
+    quoted,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     import os
@@ -47,6 +52,7 @@ def detect_format(path: "str | os.PathLike[str]") -> ModelFormat:
         path: The file. Its extension is not looked at.
 
     Raises:
+        ModelNotFoundError: There is no such file.
         CorruptArtifactError: The file is empty, unreadable or of no known format.
     """
     file = Path(path)
@@ -54,7 +60,7 @@ def detect_format(path: "str | os.PathLike[str]") -> ModelFormat:
         with file.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
     except OSError as error:
-        raise CorruptArtifactError(f"{file} cannot be read: {error.strerror or error}.") from error
+        raise unreadable(file, error) from error
     if not head:
         raise CorruptArtifactError(
             f"{file} is empty: expected a skops, joblib, pickle or ONNX model.",
@@ -79,8 +85,8 @@ def _detect_in_zip(file: Path) -> ModelFormat:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise CorruptArtifactError(
-            f"{file} is a damaged or truncated zip archive ({quoted(str(error))}): expected a skops "
-            f"model."
+            f"{file} is a damaged or truncated zip archive ({quoted(str(error))}): expected a "
+            f"skops model."
         ) from error
     if "schema.json" in names:
         return ModelFormat.SKOPS

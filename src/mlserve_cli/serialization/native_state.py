@@ -1,19 +1,21 @@
 """Checks state that compiled code would follow without looking: indices, counts and shapes.
 
-A model file of admitted types alone can still hold a tree whose children lie outside of it. Compiled
-code indexes into such arrays without bounds checks, so a damaged or crafted file would crash the
-process, or have it read memory that is not the model's, at the first prediction.
+A model file of admitted types alone can still hold a tree whose children lie outside of it.
+Compiled code indexes into such arrays without bounds checks, so a damaged or crafted file would
+crash the process, or have it read memory that is not the model's, at the first prediction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-_FOREST_MODULES = ("sklearn.ensemble._forest", "sklearn.ensemble._gb")
 _LEAF = -1
 # Attributes of shape (anything, features) that compiled code multiplies with the inputs.
 _FEATURE_ARRAYS = ("_fit_X", "cluster_centers_", "support_vectors_")
+
+
+_LEAVES = frozenset((str, int, float, bool, bytes, type(None)))
 
 
 class NativeStateError(ValueError):
@@ -27,7 +29,8 @@ def check_native_state(root: object) -> None:
         root: The loaded object.
 
     Raises:
-        NativeStateError: A tree, a sparse matrix or another such object contradicts itself.
+        NativeStateError: A tree or another such object contradicts itself.
+        ValueError: A sparse matrix does.
     """
     for found in _reachable(root):
         module = type(found).__module__
@@ -45,40 +48,29 @@ def _reachable(root: object) -> Iterator[Any]:
     waiting, seen = [root], {id(root)}
     while waiting:
         found = waiting.pop()
-        children: list[Any] = []
-        if isinstance(found, dict):
-            children.extend(found.values())
-        elif isinstance(found, list | tuple | set | frozenset):
-            children.extend(found)
-        elif isinstance(found, np.ndarray):
-            children.extend(found.ravel().tolist() if found.dtype.hasobject else ())
-        elif not isinstance(found, type):
-            yield found
-            children.extend(getattr(found, "__dict__", {}).values())
-        for child in children:
+        yield found
+        for child in _children(found):
             # Text and numbers hold nothing, and a vocabulary has a million of them.
-            if type(child) in (str, int, float, bool, bytes) or child is None:
-                continue
-            if id(child) not in seen:
+            if type(child) not in _LEAVES and id(child) not in seen:
                 seen.add(id(child))
                 waiting.append(child)
 
 
+def _children(found: Any) -> Iterable[Any]:
+    if isinstance(found, dict):
+        return found.values()
+    if isinstance(found, list | tuple | set | frozenset):
+        return found
+    if isinstance(found, np.ndarray):
+        return found.ravel().tolist() if found.dtype.hasobject else ()
+    return () if isinstance(found, type) else getattr(found, "__dict__", {}).values()
+
+
 def _check_sklearn(found: Any, module: str) -> None:
-    name = type(found).__name__
-    if module == "sklearn.tree._tree":
-        _tree(found)
-    elif module in ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"):
-        _neighbour_tree(found)
-    elif module in _FOREST_MODULES:
-        _forest(found)
-    elif module == "sklearn.ensemble._iforest":
-        _isolation_forest(found)
-    elif module.startswith("sklearn.ensemble._hist_gradient_boosting.") and "Hist" in name:
-        _histogram_boosting(found)
-    elif module == "sklearn.svm._classes" and hasattr(found, "_n_support"):
-        _support_vectors(found)
-    if hasattr(found, "tree_") and module.startswith("sklearn.tree."):
+    check = _CHECKS.get(module)
+    if check is not None:
+        check(found)
+    if hasattr(found, "tree_") and module == "sklearn.tree._classes":
         _require(found.tree_.n_features == found.n_features_in_, found)
     if "n_features_in_" in getattr(found, "__dict__", {}):
         _feature_arrays(found)
@@ -133,9 +125,9 @@ def _isolation_forest(forest: Any) -> None:
 def _histogram_boosting(model: Any) -> None:
     if not hasattr(model, "_predictors"):
         return
-    mapper = model._bin_mapper  # noqa: SLF001 -- its sizes are what compiled code goes by.
+    mapper = model._bin_mapper
     _require(len(mapper.is_categorical_) == model.n_features_in_, model)
-    for stage in model._predictors:  # noqa: SLF001
+    for stage in model._predictors:
         _require(len(stage) == model.n_trees_per_iteration_, model)
         for predictor in stage:
             _histogram_tree(predictor, model)
@@ -186,13 +178,18 @@ def _metric(metric: Any, features: int) -> None:
 
 
 def _support_vectors(model: Any) -> None:
-    counts = np.asarray(model._n_support)  # noqa: SLF001
-    vectors, weights = model.support_vectors_, model._dual_coef_  # noqa: SLF001
-    intercept = np.atleast_1d(model._intercept_)  # noqa: SLF001
+    if not hasattr(model, "_n_support"):
+        return
+    counts = np.asarray(model._n_support)
+    vectors, weights = model.support_vectors_, model._dual_coef_
+    intercept = np.atleast_1d(model._intercept_)
     _require((counts >= 0).all() and len(counts) >= 2, model)
     classes = len(counts) if hasattr(model, "classes_") else 2
     used = counts.sum() if hasattr(model, "classes_") else counts[0]
-    _require(weights.shape == (classes - 1, used) and len(intercept) >= classes * (classes - 1) // 2, model)
+    _require(
+        weights.shape == (classes - 1, used) and len(intercept) >= classes * (classes - 1) // 2,
+        model,
+    )
     if not _compares_given_rows(model):
         _require(vectors.shape[0] == used, model)
     _require(len(model.support_) == used, model)
@@ -231,3 +228,15 @@ def _spline(spline: Any) -> None:
     knots, values, degree = np.asarray(spline.t), np.asarray(spline.c), spline.k
     _require(type(degree) is int and 0 <= degree <= 100 and knots.ndim == 1, spline)
     _require(0 < len(knots) - degree - 1 <= values.shape[0], spline)
+
+
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    "sklearn.tree._tree": _tree,
+    "sklearn.neighbors._kd_tree": _neighbour_tree,
+    "sklearn.neighbors._ball_tree": _neighbour_tree,
+    "sklearn.ensemble._forest": _forest,
+    "sklearn.ensemble._gb": _forest,
+    "sklearn.ensemble._iforest": _isolation_forest,
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": _histogram_boosting,
+    "sklearn.svm._classes": _support_vectors,
+}

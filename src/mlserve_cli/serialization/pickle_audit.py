@@ -84,7 +84,7 @@ def read_inert(path: "str | os.PathLike[str]") -> Reading:
             source.read_up_to(1)
         # The stream is data, and data can make the machine fail in every way there is. The caller
         # still wants to know what it named until then.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             return Reading(None, findings, error)
     return Reading(root, findings)
 

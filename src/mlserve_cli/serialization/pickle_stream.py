@@ -7,18 +7,17 @@ arrays of objects as a whole pickle stream of their own. Both kinds of file take
 import _compat_pickle
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mlserve_cli.serialization.array_header import ArrayHeader
+from mlserve_cli.serialization.hashing import check_keys
 
 if TYPE_CHECKING:
     from mlserve_cli.serialization.byte_source import ByteSource
 
 _MAX_NESTED_STREAMS = 16
 _MAX_NAME_CHARACTERS = 500
-_MAX_KEY_PARTS = 10_000
-_MAX_KEY_DEPTH = 20
 _MAX_MARKS = 10_000
 ARRAY_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 # Older releases of numpy write universal functions as a call of this, with a module and a name.
@@ -34,14 +33,13 @@ _OUTSIDE = (
     pickle.NEXT_BUFFER,
     pickle.READONLY_BUFFER,
 )
-_PLAIN_KEYS = frozenset((str, int, bytes, float, bool, type(None), complex))
 
 
 class MalformedPickleError(ValueError):
     """A stream that no pickler writes."""
 
 
-class PickleStream(pickle._Unpickler, ABC):  # noqa: SLF001 -- joblib reads its files with it too.
+class PickleStream(pickle._Unpickler, ABC):
     """A pickle machine that leaves every decision with consequences to its subclass.
 
     Args:
@@ -51,7 +49,7 @@ class PickleStream(pickle._Unpickler, ABC):  # noqa: SLF001 -- joblib reads its 
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {  # type: ignore[assignment]
         code: handler
-        for code, handler in pickle._Unpickler.dispatch.items()  # noqa: SLF001
+        for code, handler in pickle._Unpickler.dispatch.items()
         if bytes((code,)) not in _OUTSIDE
     }
     # Set by the base class.
@@ -326,30 +324,3 @@ def lookup_arguments(args: tuple[Any, ...]) -> tuple[str, str]:
     if len(args) != 2 or not all(type(part) is str for part in args):
         raise MalformedPickleError("it looks up a function by no valid name")
     return args[0], args[1]
-
-
-def check_keys(keys: Iterable[Any]) -> None:
-    """Refuses keys that take forever, or the whole stack of the process, to hash.
-
-    Tuples of tuples that share their parts have exponentially many paths; hashing follows each,
-    and follows them by recursion in C.
-
-    Raises:
-        MalformedPickleError: A key is nested too deeply or has too many parts.
-    """
-    for key in keys:
-        if type(key) not in _PLAIN_KEYS and isinstance(key, tuple | frozenset):
-            _check_compound_key(key)
-
-
-def _check_compound_key(key: Any) -> None:
-    level, parts = [key], 0
-    for _ in range(_MAX_KEY_DEPTH):
-        level = [part for part in level if isinstance(part, tuple | frozenset)]
-        if not level:
-            return
-        parts += sum(map(len, level))
-        if parts > _MAX_KEY_PARTS:
-            break
-        level = [item for part in level for item in part]
-    raise MalformedPickleError("a key of a dict or set is nested too deeply")

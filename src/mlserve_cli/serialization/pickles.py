@@ -176,7 +176,7 @@ class _RestrictedStream(PickleStream):
         if isinstance(instance, np.dtype):
             set_dtype_state(instance, state)
         elif isinstance(instance, np.ndarray):
-            instance.__setstate__(_checked_array_state(state))  # type: ignore[attr-defined]
+            instance.__setstate__(_checked_array_state(state))
         elif (restore := getattr(type(instance), "__setstate__", None)) is not None:
             # From the class: an instance can hold anything under that name.
             restore(instance, _checked_state(instance, state))
@@ -210,7 +210,7 @@ class _RestrictedStream(PickleStream):
         array = np.empty(header.shape, header.dtype, order="F" if header.is_fortran else "C")
         if header.size_bytes:
             flat = array.T if header.is_fortran else array
-            self.source.read_into(memoryview(flat.reshape(-1).view(np.uint8)))
+            self.source.read_into(flat.reshape(-1).view(np.uint8).data)
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         return array.view(np.matrix) if header.is_matrix else array
@@ -286,7 +286,9 @@ def _checked_array_state(state: Any) -> Any:
     size = count if dtype.hasobject else count * dtype.itemsize
     if not isinstance(data, wanted) or len(data) != size:
         raise MalformedPickleError("an array has more or fewer items than it says")
-    if len(state) == 7 and (dtype.names or not isinstance(state[5], bytes) or len(state[5]) != count):
+    if len(state) == 7 and (
+        dtype.names or not isinstance(state[5], bytes) or len(state[5]) != count
+    ):
         raise MalformedPickleError("a mask has another shape than its array")
     return state
 

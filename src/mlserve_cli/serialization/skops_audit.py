@@ -7,6 +7,7 @@ loader that makes it; arrays are files of their own.
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,9 +65,24 @@ def read_skops(file: "str | os.PathLike[str] | IO[bytes]", size_bytes: int) -> R
             root = _SkopsReader(archive, findings, max_inflated_bytes(size_bytes)).read()
     # The archive is data, and data can make its readers fail in every way there is. The caller
     # still wants to know what it named until then.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return Reading(None, findings, error)
     return Reading(root, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A node of the schema.
+
+    Attributes:
+        name: The class that it names.
+        raw: Everything that it says.
+        depth: Of its children.
+    """
+
+    name: Name
+    raw: dict[str, Any]
+    depth: int
 
 
 class _SkopsReader:
@@ -113,7 +129,7 @@ class _SkopsReader:
             self._findings.odd.append("its schema has a node of an unknown kind")
             self._refuse(found)
             return Inert(found.full)
-        return read(self, found, node, depth + 1)
+        return read(self, _Node(found, node, depth + 1))
 
     def _refuse(self, name: Name) -> None:
         self._findings.use(name, Use.CALL)
@@ -133,67 +149,71 @@ class _SkopsReader:
             self._claim(entry.file_size)
         return entry
 
-    def _json(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        return json.loads(node["content"])
+    def _json(self, node: _Node) -> Any:
+        return json.loads(node.raw["content"])
 
-    def _dict(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        for key_type in self._node(node["key_types"], depth):
+    def _dict(self, node: _Node) -> Any:
+        for key_type in self._node(node.raw["key_types"], node.depth):
             # skops calls the type of each key.
             if isinstance(key_type, Name) and not _is_key_type(key_type):
                 self._refuse(key_type)
-        return {key: self._node(value, depth) for key, value in node["content"].items()}
+        return {key: self._node(value, node.depth) for key, value in node.raw["content"].items()}
 
-    def _default_dict(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        factory = self._node(node["content"]["default_factory"], depth)
+    def _default_dict(self, node: _Node) -> Any:
+        factory = self._node(node.raw["content"]["default_factory"], node.depth)
         if isinstance(factory, Name) and factory.full not in _FACTORIES:
             self._refuse(factory)
-        return self._node(node["content"]["main"], depth)
+        return self._node(node.raw["content"]["main"], node.depth)
 
-    def _list(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        return self._nodes(node["content"], depth)
+    def _list(self, node: _Node) -> Any:
+        return self._nodes(node.raw["content"], node.depth)
 
-    def _tuple(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        if found.full != "builtins.tuple":
-            self._findings.use(found, Use.CALL)
-        return tuple(self._nodes(node["content"], depth))
+    def _tuple(self, node: _Node) -> Any:
+        if node.name.full != "builtins.tuple":
+            self._findings.use(node.name, Use.CALL)
+        return tuple(self._nodes(node.raw["content"], node.depth))
 
-    def _bytes(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        self._file(node)
+    def _bytes(self, node: _Node) -> Any:
+        self._file(node.raw)
         return None
 
-    def _slice(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        if not all(type(part) in (int, str, type(None)) for part in node["content"].values()):
+    def _slice(self, node: _Node) -> Any:
+        if not all(type(part) in (int, str, type(None)) for part in node.raw["content"].values()):
             raise MalformedSchemaError("its schema has a malformed slice")
-        return Inert(found.full)
+        return Inert(node.name.full)
 
-    def _name(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        self._findings.use(found, Use.REFERENCE)
-        content = node.get("content")
+    def _name(self, node: _Node) -> Any:
+        self._findings.use(node.name, Use.REFERENCE)
+        content = node.raw.get("content")
         if isinstance(content, dict):
             # The form that functions had in the first version.
-            self._findings.use(Name(str(content["module_path"]), str(content["function"])), Use.CALL)
-        return found
+            self._findings.use(
+                Name(str(content["module_path"]), str(content["function"])), Use.CALL
+            )
+        return node.name
 
-    def _method(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        method = Name(found.module, f"{found.name}.{node['content']['func']}")
+    def _method(self, node: _Node) -> Any:
+        method = Name(node.name.module, f"{node.name.name}.{node.raw['content']['func']}")
         self._findings.use(method, Use.REFERENCE)
-        self._node(node["content"]["obj"], depth)
+        self._node(node.raw["content"]["obj"], node.depth)
         return method
 
-    def _partial(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        content = node["content"]
-        parts = [self._node(content[key], depth) for key in ("func", "args", "kwds", "namespace")]
+    def _partial(self, node: _Node) -> Any:
+        content = node.raw["content"]
+        parts = [
+            self._node(content[key], node.depth) for key in ("func", "args", "kwds", "namespace")
+        ]
         function, arguments, _, namespace = parts
-        self._findings.use(found, Use.CALL)
+        self._findings.use(node.name, Use.CALL)
         if getattr(function, "full", "") != _CHECK_ARRAY or arguments or namespace:
-            self._refuse(found)
-        return Inert(found.full, tuple(parts))
+            self._refuse(node.name)
+        return Inert(node.name.full, tuple(parts))
 
-    def _operator(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        return self._called(found, self._node(node["attrs"], depth))
+    def _operator(self, node: _Node) -> Any:
+        return self._called(node.name, self._node(node.raw["attrs"], node.depth))
 
-    def _constructor(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        return self._called(found, self._node(node["content"], depth))
+    def _constructor(self, node: _Node) -> Any:
+        return self._called(node.name, self._node(node.raw["content"], node.depth))
 
     def _called(self, found: Name, args: Any) -> Any:
         self._findings.use(found, Use.CALL)
@@ -203,57 +223,61 @@ class _SkopsReader:
             self._refuse(found)
         return Inert(found.full)
 
-    def _object(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        self._findings.use(found, Use.CONSTRUCT)
-        content = node.get("content")
-        return Inert(found.full, (), None if content is None else self._node(content, depth))
+    def _object(self, node: _Node) -> Any:
+        self._findings.use(node.name, Use.CONSTRUCT)
+        content = node.raw.get("content")
+        return Inert(
+            node.name.full, (), None if content is None else self._node(content, node.depth)
+        )
 
-    def _reduced(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        args = self._node(node["__reduce__"]["args"], depth)
-        self._node(node["content"], depth)
-        if found.full in LOADER_CLASSES["TreeNode"]:
+    def _reduced(self, node: _Node) -> Any:
+        args = self._node(node.raw["__reduce__"]["args"], node.depth)
+        self._node(node.raw["content"], node.depth)
+        if node.name.full in LOADER_CLASSES["TreeNode"]:
             _check_tree_arguments(args)
-        return self._called(found, args)
+        return self._called(node.name, args)
 
-    def _array(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        if found.full != "numpy.ndarray" and not is_scalar_type(found.module, found.name):
-            self._refuse(found)
-        if node["type"] == "json":
-            shape = self._node(node["shape"], depth)
-            items = self._nodes(node["content"], depth)
+    def _array(self, node: _Node) -> Any:
+        if node.name.full != "numpy.ndarray" and not is_scalar_type(
+            node.name.module, node.name.name
+        ):
+            self._refuse(node.name)
+        if node.raw["type"] == "json":
+            shape = self._node(node.raw["shape"], node.depth)
+            items = self._nodes(node.raw["content"], node.depth)
             return InertArray(shape, np.dtype(object), items)
-        entry = self._file(node)
+        entry = self._file(node.raw)
         with self._archive.open(entry) as stream:
             array = read_npy(stream, entry.file_size)
-        values = values_of(array) if found.full != "numpy.ndarray" else None
+        values = values_of(array) if node.name.full != "numpy.ndarray" else None
         return values[0] if values else array
 
-    def _masked_array(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        return [self._node(node["content"][key], depth) for key in ("data", "mask")]
+    def _masked_array(self, node: _Node) -> Any:
+        return [self._node(node.raw["content"][key], node.depth) for key in ("data", "mask")]
 
-    def _inner(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        self._node(node["content"], depth)
-        return Inert(found.full)
+    def _inner(self, node: _Node) -> Any:
+        self._node(node.raw["content"], node.depth)
+        return Inert(node.name.full)
 
-    def _generator(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        content = node["content"]
-        state = self._node(content["bit_generator"], depth)
+    def _generator(self, node: _Node) -> Any:
+        content = node.raw["content"]
+        state = self._node(content["bit_generator"], node.depth)
         if "seed_seq" in content:
-            self._node(content["seed_seq"], depth)
+            self._node(content["seed_seq"], node.depth)
         # skops calls the attribute of numpy.random that has this name.
         name = state["bit_generator"]
         if name not in _BIT_GENERATORS:
             self._refuse(Name("numpy.random", str(name)))
-        return Inert(found.full)
+        return Inert(node.name.full)
 
-    def _sparse(self, found: Name, node: dict[str, Any], depth: int) -> Any:
-        self._findings.use(found, Use.REFERENCE)
-        entry = self._file(node)
+    def _sparse(self, node: _Node) -> Any:
+        self._findings.use(node.name, Use.REFERENCE)
+        entry = self._file(node.raw)
         self._claim(check_npz(self._archive.read(entry), self._left))
-        return Inert(found.full)
+        return Inert(node.name.full)
 
 
-_Read = Callable[[_SkopsReader, Name, dict[str, Any], int], Any]
+_Read = Callable[[_SkopsReader, _Node], Any]
 _READERS: dict[str, _Read] = {
     "JsonNode": _SkopsReader._json,
     "DictNode": _SkopsReader._dict,

@@ -12,7 +12,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from mlserve_cli.errors import CorruptArtifactError, UntrustedTypeError
 from mlserve_cli.serialization.admitted import TrustPolicy
 from mlserve_cli.serialization.audit import audit_reading, require_trust
-from mlserve_cli.serialization.byte_source import quoted
+from mlserve_cli.serialization.byte_source import quoted, unreadable
 from mlserve_cli.serialization.importing import import_name
 from mlserve_cli.serialization.model_format import ModelFormat
 from mlserve_cli.serialization.native_state import check_native_state
@@ -38,7 +38,10 @@ def load_skops(path: "str | os.PathLike[str]", *, trust: Collection[str] = ()) -
         CorruptArtifactError: The file is truncated or damaged, or needs another release.
     """
     # Both see the same bytes, even if the file changes meanwhile.
-    data = Path(path).read_bytes()
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise unreadable(Path(path), error) from error
     reading = read_skops(io.BytesIO(data), len(data))
     audit = audit_reading(str(path), ModelFormat.SKOPS, reading, TrustPolicy.of(trust))
     require_trust(str(path), audit.refused)

@@ -27,14 +27,14 @@ def test_classifiers_are_exact(load: Any, activation: str, exact: Any) -> None:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_regressors_are_exact(activation: str, exact: Any) -> None:
     features, values = scaled(load_diabetes)
-    model = MLPRegressor((9,), activation=activation, max_iter=20, random_state=0)
+    model = MLPRegressor(hidden_layer_sizes=(9,), activation=activation, max_iter=20, random_state=0)
     exact(model.fit(features, values), features)
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_several_targets_at_once(exact: Any) -> None:
     features, values = scaled(load_diabetes)
-    model = MLPRegressor((9,), max_iter=20, random_state=0)
+    model = MLPRegressor(hidden_layer_sizes=(9,), max_iter=20, random_state=0)
     exact(model.fit(features, np.column_stack([values, -values])), features)
 
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn import svm
@@ -82,4 +83,4 @@ def test_a_kernel_in_python_is_refused() -> None:
     features, classes = scaled(load_wine)
     model = svm.SVC(kernel=lambda a, b: a @ b.T).fit(features, classes)
     with pytest.raises(UnsupportedEstimatorError, match="Python function"):
-        convert_to_onnx(model, data=features)
+        convert_to_onnx(model, data=pd.DataFrame(features).add_prefix("x"))

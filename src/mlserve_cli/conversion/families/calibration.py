@@ -68,7 +68,13 @@ def _each_class(translator: "Translator", member: Any, answers: "Tensor") -> "Te
 def _calibrator(translator: "Translator", calibrator: Any, answers: "Tensor") -> "Tensor":
     if type(calibrator).__name__ == "IsotonicRegression":
         return isotonic_values(translator, calibrator, answers)
-    return (-(answers * float(calibrator.a_) + float(calibrator.b_))).apply("Sigmoid")
+    return _logistic(-(answers * float(calibrator.a_) + float(calibrator.b_)))
+
+
+def _logistic(x: "Tensor") -> "Tensor":
+    # ONNX Runtime's Sigmoid is exact to 1e-16 only, but shares of tiny values are wanted.
+    power = (-x.apply("Abs")).apply("Exp")
+    return (x < 0.0).where(power, x * 0.0 + 1.0) / (power + 1.0)
 
 
 def _logits(answers: "Tensor") -> "Tensor":

@@ -58,7 +58,7 @@ def _chain(translator: "Translator", chain: Any, table: Table) -> Scores:
 
 def _single(translator: "Translator", scores: Scores, method: str) -> "Tensor":
     answer = response(translator, scores, method)
-    return answer.columns(1, 2) if method.endswith("proba") else answer
+    return answer.columns(1, 2) if method == "predict_proba" else answer
 
 
 def _joined(

@@ -52,7 +52,10 @@ def _regressor(_: "Translator", estimator: Any, table: Table) -> Scores:
 def _hidden(_: "Translator", estimator: Any, table: Table) -> Table:
     weights = estimator.components_
     hidden = table.real() @ weights.T + estimator.intercept_hidden_
-    return Table.of(hidden.apply("Sigmoid"), weights.shape[0])
+    # Sigmoid takes tiny probabilities for 0, and what comes next may take their logarithm.
+    small = (-hidden.apply("Abs")).apply("Exp")
+    probabilities = (hidden < 0.0).where(small, small * 0.0 + 1.0) / (small + 1.0)
+    return Table.of(probabilities, weights.shape[0])
 
 
 TRANSFORMS: "dict[str, Transform]" = {"sklearn.BernoulliRBM": _hidden}

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import norm
 
 from mlserve_cli.conversion.families.scalers import clip
 from mlserve_cli.conversion.graph import Kind
@@ -62,9 +63,6 @@ def _quantile(_: "Translator", transformer: Any, table: Table) -> Table:
 
 
 def _clipped_quantile(share: "Tensor") -> "Tensor":
-    # The values of scipy at the ends of what the inverse can tell from 0 and 1.
-    from scipy.stats import norm
-
     ends = norm.ppf([_BOUNDS_THRESHOLD - np.spacing(1), 1 - (_BOUNDS_THRESHOLD - np.spacing(1))])
     return clip(normal_quantile(share), *ends)
 
@@ -107,9 +105,9 @@ def _extrapolated(x: "Tensor", extrapolation: str, spline: Any) -> "Tensor":
     if extrapolation == "periodic":
         if high <= low:
             return _basis(x * 0.0, spline)
-        period = high - low
-        turns = ((x - low) / period).apply("Floor")
-        return _basis(low + ((x - low) - turns * period), spline)
+        period = x.graph.constant(high - low)
+        rest = x.graph.add("Mod", x - low, period, fmod=1)
+        return _basis(low + (rest < 0.0).where(rest + period, rest), spline)
     if extrapolation == "continue":
         return _basis(x, spline)
     values = _basis(clip(x, low, high), spline)

@@ -25,8 +25,11 @@ def response(translator: "Translator", scores: Scores, method: str) -> "Tensor":
     Args:
         translator: Refuses what there is not.
         scores: Of the estimator.
-        method: `predict_proba`, `predict_log_proba`, `decision_function` or `predict`.
+        method: `predict_proba`, `decision_function` or `predict`.
     """
+    if method == "predict_log_proba":
+        # Near 0, probabilities are exact to 1e-16 only, which their logarithms are not.
+        raise translator.unsupported("Logarithms of probabilities have no exact ONNX form.")
     if method == "predict":
         if scores.labels.kind is Kind.STRING:
             raise translator.unsupported("Classes that are text are used as numbers.")
@@ -34,7 +37,7 @@ def response(translator: "Translator", scores: Scores, method: str) -> "Tensor":
     found = scores.decision if method == "decision_function" else scores.probabilities
     if found is None:
         raise translator.unsupported(f"The {method} of this step has no ONNX form here.")
-    return found.apply("Log") if method == "predict_log_proba" else found
+    return found
 
 
 def scored(translator: "Translator", estimators: "Sequence[Any]", table: Table) -> "list[Scores]":

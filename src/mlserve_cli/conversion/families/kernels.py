@@ -1,0 +1,197 @@
+"""Kernels, models made of them, and their approximations."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlserve_cli.conversion.distances import Metric, folded, metric_of
+from mlserve_cli.conversion.families.clusters import expanded_distances
+from mlserve_cli.conversion.graph import Kind
+from mlserve_cli.conversion.table import Table
+from mlserve_cli.conversion.translator import Scores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from mlserve_cli.conversion.graph import Tensor
+    from mlserve_cli.conversion.translator import Score, Transform, Translator
+
+
+def kernel_matrix(
+    translator: "Translator",
+    table: Table,
+    points: Any,
+    name: Any,
+    parameters: "Mapping[str, Any]",
+) -> "Tensor":
+    """What `sklearn.metrics.pairwise.pairwise_kernels` computes, shape `(rows, points)`.
+
+    Args:
+        translator: Refuses other kernels.
+        table: The rows.
+        points: Shape `(points, features)`.
+        name: Such as `rbf`.
+        parameters: `gamma`, `degree` and `coef0`, where they are known.
+    """
+    if name == "precomputed":
+        return table.real()
+    if not isinstance(name, str):
+        raise translator.unsupported("A kernel that is a Python function has no ONNX form.")
+    fixed = np.asarray(points.toarray() if hasattr(points, "toarray") else points)
+    if fixed.dtype == np.float32:
+        raise translator.unsupported("The kernel was fitted in single precision.")
+    x = table.real()
+    given = parameters.get("gamma")
+    # The additive kernel has no scale, and that of chi-squared is 1.
+    gamma = float((1.0 if name == "chi2" else 1.0 / table.width) if given is None else given)
+    if name == "linear":
+        return x @ fixed.T
+    if name in ("poly", "polynomial", "sigmoid"):
+        shifted = (x @ fixed.T) * gamma + float(parameters.get("coef0", 1.0))
+        if name == "sigmoid":
+            return shifted.apply("Tanh")
+        return shifted ** float(parameters.get("degree", 3))
+    if name == "rbf":
+        return (expanded_distances(x, fixed) * -gamma).apply("Exp")
+    if name == "cosine":
+        return _unit(x) @ _unit_rows(fixed).T
+    if name == "laplacian":
+        metric = metric_of("manhattan", {}, table.width)
+        assert metric is not None
+        return (folded(x, fixed, metric) * -gamma).apply("Exp")
+    if name in ("chi2", "additive_chi2"):
+        distance = folded(x, fixed, Metric(_chi_squared))
+        return -distance if name == "additive_chi2" else (distance * -gamma).apply("Exp")
+    raise translator.unsupported(f"The kernel {name!r} has no ONNX form here.")
+
+
+def _chi_squared(row: "Tensor", points: "Tensor") -> "Tensor":
+    difference, total = row - points, row + points
+    return difference * difference / total.equals(0.0).where(total + 1.0, total)
+
+
+def _unit(x: "Tensor") -> "Tensor":
+    size = x.reduce("SumSquare").apply("Sqrt")
+    return x / size.equals(0.0).where(size + 1.0, size)
+
+
+def _unit_rows(points: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    size = np.sqrt((points**2).sum(axis=1, keepdims=True))
+    return np.asarray(points / np.where(size == 0.0, 1.0, size))
+
+
+def _ridge(translator: "Translator", model: Any, table: Table) -> Scores:
+    parameters = {"gamma": model.gamma, "degree": model.degree, "coef0": model.coef0}
+    kernel = kernel_matrix(translator, table, model.X_fit_, model.kernel, parameters)
+    return Scores(labels=kernel @ np.asarray(model.dual_coef_).reshape(kernel_rows(model), -1))
+
+
+def kernel_rows(model: Any) -> int:
+    """Number of points that a kernel model remembers."""
+    return int(np.shape(model.dual_coef_)[0])
+
+
+def _nystroem(translator: "Translator", model: Any, table: Table) -> Table:
+    names = ("gamma", "degree", "coef0")
+    given = {name: getattr(model, name) for name in names if getattr(model, name) is not None}
+    parameters = {**(model.kernel_params or {}), **given}
+    kernel = kernel_matrix(translator, table, model.components_, model.kernel, parameters)
+    return Table.of(kernel @ model.normalization_.T, len(model.normalization_))
+
+
+def _principal(translator: "Translator", model: Any, table: Table) -> Table:
+    parameters = {
+        "gamma": getattr(model, "gamma_", model.gamma),
+        "degree": model.degree,
+        "coef0": model.coef0,
+    }
+    kernel = kernel_matrix(translator, table, model.X_fit_, model.kernel, parameters)
+    values = model.eigenvalues_
+    known = values != 0.0
+    scaled = np.zeros_like(model.eigenvectors_)
+    scaled[:, known] = model.eigenvectors_[:, known] / np.sqrt(values[known])
+    return Table.of(_centered(model._centerer, kernel) @ scaled, len(values))  # noqa: SLF001
+
+
+def _centered(centerer: Any, kernel: "Tensor") -> "Tensor":
+    means = kernel.reduce("Sum") / float(len(centerer.K_fit_rows_))
+    return kernel - centerer.K_fit_rows_ - means + float(centerer.K_fit_all_)
+
+
+def _centerer(_: "Translator", centerer: Any, table: Table) -> Table:
+    return Table.of(_centered(centerer, table.real()), table.width)
+
+
+def _fourier(_: "Translator", sampler: Any, table: Table) -> Table:
+    angles = table.real() @ sampler.random_weights_ + sampler.random_offset_
+    scale = (2.0 / sampler.n_components) ** 0.5
+    return Table.of(angles.apply("Cos") * scale, sampler.random_weights_.shape[1])
+
+
+def _skewed(_: "Translator", sampler: Any, table: Table) -> Table:
+    logarithm = (table.real() + float(sampler.skewedness)).apply("Log")
+    angles = logarithm @ sampler.random_weights_ + sampler.random_offset_
+    scale = float(np.sqrt(2.0) / np.sqrt(sampler.n_components))
+    return Table.of(angles.apply("Cos") * scale, sampler.random_weights_.shape[1])
+
+
+def _additive(translator: "Translator", sampler: Any, table: Table) -> Table:
+    x = table.real()
+    interval = sampler.sample_interval
+    if interval is None:
+        # Vedaldi and Zisserman, "Efficient additive kernels via explicit feature maps", 2011.
+        interval = {1: 0.8, 2: 0.5, 3: 0.4}[sampler.sample_steps]
+    zero = x.equals(0.0)
+    nothing = x * 0.0
+    logarithm = zero.where(x + 1.0, x).apply("Log") * float(interval)
+    parts = [(x * float(interval)).apply("Sqrt")]
+    for step in range(1, sampler.sample_steps):
+        factor = (x * (2.0 * float(interval)) / np.cosh(np.pi * step * interval)).apply("Sqrt")
+        for wave in ("Cos", "Sin"):
+            parts.append(zero.where(nothing, factor * (logarithm * float(step)).apply(wave)))
+    return Table.of(translator.graph.concatenate(parts), table.width * len(parts))
+
+
+def _sketch(translator: "Translator", sketch: Any, table: Table) -> Table:
+    """Products of polynomials by Fourier transformation, written as matrix products.
+
+    Pham and Pagh, "Fast and scalable polynomial kernels via explicit feature maps", 2013.
+    """
+    x = table.real() * float(np.sqrt(sketch.gamma))
+    count, degree = sketch.n_components, sketch.degree
+    if sketch.coef0 != 0:
+        one = x.columns(0, 1).equals(x.columns(0, 1)).cast(Kind.REAL)
+        x = translator.graph.concatenate([x, one * float(np.sqrt(sketch.coef0))])
+    angles = 2.0 * np.pi * (np.outer(np.arange(count), np.arange(count // 2 + 1)) % count) / count
+    cosines, sines = np.cos(angles), np.sin(angles)
+    real, imaginary = None, None
+    for power in range(degree):
+        hashed = np.zeros((sketch.indexHash_.shape[1], count))
+        hashed[np.arange(len(hashed)), sketch.indexHash_[power]] = sketch.bitHash_[power]
+        counted = x @ hashed
+        a, b = counted @ cosines, -(counted @ sines)
+        if real is None or imaginary is None:
+            real, imaginary = a, b
+        else:
+            real, imaginary = real * a - imaginary * b, real * b + imaginary * a
+    assert real is not None
+    assert imaginary is not None
+    # Of the other half of the frequencies the values are the conjugates.
+    twice = np.full(count // 2 + 1, 2.0 / count)
+    twice[[0, -1] if count % 2 == 0 else [0]] = 1.0 / count
+    result = real @ (cosines * twice).T - imaginary @ (sines * twice).T
+    return Table.of(result, count)
+
+
+TRANSFORMS: "dict[str, Transform]" = {
+    "sklearn.AdditiveChi2Sampler": _additive,
+    "sklearn.KernelCenterer": _centerer,
+    "sklearn.KernelPCA": _principal,
+    "sklearn.Nystroem": _nystroem,
+    "sklearn.PolynomialCountSketch": _sketch,
+    "sklearn.RBFSampler": _fourier,
+    "sklearn.SkewedChi2Sampler": _skewed,
+}
+SCORES: "dict[str, Score]" = {"sklearn.KernelRidge": _ridge}
