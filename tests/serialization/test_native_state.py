@@ -104,6 +104,11 @@ def _hist_node(field: str, value: int) -> Callable[[Any], None]:
     return change
 
 
+def _categorical_outside(model: Any) -> None:
+    _hist_node("is_categorical", 1)(model)
+    _hist_node("bitset_idx", 9)(model)
+
+
 def _forest() -> RandomForestClassifier:
     return RandomForestClassifier(3, max_depth=3, random_state=0).fit(FEATURES, CLASSES)
 
@@ -143,9 +148,7 @@ MODELS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
     "a negative histogram feature": (_hist, _hist_node("feature_idx", -1)),
     "a histogram of categories outside": (
         _hist,
-        lambda model: (
-            (_hist_node("is_categorical", 1)(model), _hist_node("bitset_idx", 9)(model)) and None
-        ),
+        _categorical_outside,
     ),
     "more support vectors than weights": (
         _svc,

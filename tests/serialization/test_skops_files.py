@@ -257,10 +257,12 @@ def test_a_damaged_array_is_an_error_about_the_file(
 def test_an_archive_that_grows_beyond_measure_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.skops"
     dump_skops(_tree(), path)
-    with zipfile.ZipFile(path, "a", compression=zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open("zeros.npy", "w") as stream:
-            for _ in range(600):
-                stream.write(bytes(2**20))
+    with (
+        zipfile.ZipFile(path, "a", compression=zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("zeros.npy", "w") as stream,
+    ):
+        for _ in range(600):
+            stream.write(bytes(2**20))
 
     with pytest.raises(CorruptArtifactError, match="more memory than its size can justify"):
         load_skops(path)

@@ -1,7 +1,7 @@
 """One fitted example of every scikit-learn estimator, and of the ways in which people set them up.
 
-Each entry is a function that returns a fitted estimator and inputs to call it with. What their files
-name is what `admitted.txt` was grown from: a scikit-learn release that adds a type fails the tests.
+Each entry is a function that returns a fitted estimator and inputs to call it with. `admitted.txt`
+was grown from what their files name: a scikit-learn release that adds a type fails the tests.
 """
 
 import warnings
@@ -11,39 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, special
 from sklearn import (
-    calibration,
-    cluster,
-    compose,
-    covariance,
     datasets,
-    decomposition,
-    ensemble,
-    feature_extraction,
-    feature_selection,
-    frozen,
-    gaussian_process,
-    impute,
-    isotonic,
-    kernel_approximation,
     linear_model,
-    metrics,
-    mixture,
-    model_selection,
-    multiclass,
-    multioutput,
-    naive_bayes,
-    neighbors,
-    neural_network,
-    pipeline,
     preprocessing,
-    semi_supervised,
-    svm,
     tree,
 )
 from sklearn.base import is_regressor
-from sklearn.gaussian_process import kernels
 from sklearn.utils import all_estimators
 
 Fitted = tuple[Any, Any]
@@ -96,9 +70,9 @@ def frame_of(estimator: Any, target: Any = None) -> Fitted:
     return estimator.fit(frame(), numbers()[1] if target is None else target), frame()
 
 
-_TREE = partial(tree.DecisionTreeClassifier, max_depth=3, random_state=0)
-_LOGISTIC = partial(linear_model.LogisticRegression, max_iter=200)
-_RIDGE = linear_model.Ridge
+TREE = partial(tree.DecisionTreeClassifier, max_depth=3, random_state=0)
+LOGISTIC = partial(linear_model.LogisticRegression, max_iter=200)
+RIDGE = linear_model.Ridge
 
 # Constructor arguments where the defaults are missing, slow or do not converge.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -108,18 +82,18 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "BaggingRegressor": {"n_estimators": 3},
     "BayesianGaussianMixture": {"max_iter": 500},
     "BernoulliRBM": {"n_iter": 2},
-    "CalibratedClassifierCV": {"estimator": _TREE(), "cv": 3},
-    "ClassifierChain": {"estimator": _LOGISTIC()},
+    "CalibratedClassifierCV": {"estimator": TREE(), "cv": 3},
+    "ClassifierChain": {"estimator": LOGISTIC()},
     "DictionaryLearning": {"max_iter": 3, "n_components": 3},
     "ExtraTreesClassifier": {"n_estimators": 5},
     "ExtraTreesRegressor": {"n_estimators": 5},
-    "FixedThresholdClassifier": {"estimator": _LOGISTIC()},
+    "FixedThresholdClassifier": {"estimator": LOGISTIC()},
     "FeatureHasher": {"n_features": 32},
     "HashingVectorizer": {"n_features": 32},
-    "FrozenEstimator": {"estimator": _TREE().fit(*numbers()[:2])},
+    "FrozenEstimator": {"estimator": TREE().fit(*numbers()[:2])},
     "GradientBoostingClassifier": {"n_estimators": 5},
     "GradientBoostingRegressor": {"n_estimators": 5},
-    "GridSearchCV": {"estimator": _TREE(), "param_grid": {"max_depth": [2, 3]}, "cv": 3},
+    "GridSearchCV": {"estimator": TREE(), "param_grid": {"max_depth": [2, 3]}, "cv": 3},
     "GaussianRandomProjection": {"n_components": 2},
     "SparseRandomProjection": {"n_components": 2},
     "HDBSCAN": {"min_cluster_size": 5, "copy": True},
@@ -132,38 +106,39 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "MiniBatchDictionaryLearning": {"max_iter": 3, "n_components": 3},
     "MLPClassifier": {"hidden_layer_sizes": (4,)},
     "MLPRegressor": {"hidden_layer_sizes": (4,)},
-    "MultiOutputClassifier": {"estimator": _TREE()},
-    "MultiOutputRegressor": {"estimator": _RIDGE()},
-    "OneVsOneClassifier": {"estimator": _LOGISTIC()},
-    "OneVsRestClassifier": {"estimator": _LOGISTIC()},
-    "OutputCodeClassifier": {"estimator": _TREE()},
+    "MultiOutputClassifier": {"estimator": TREE()},
+    "MultiOutputRegressor": {"estimator": RIDGE()},
+    "OneVsOneClassifier": {"estimator": LOGISTIC()},
+    "OneVsRestClassifier": {"estimator": LOGISTIC()},
+    "OutputCodeClassifier": {"estimator": TREE()},
     "RANSACRegressor": {"random_state": 0},
     "RandomForestClassifier": {"n_estimators": 5},
     "RandomForestRegressor": {"n_estimators": 5},
     "RandomTreesEmbedding": {"n_estimators": 5},
     "RandomizedSearchCV": {
-        "estimator": _TREE(),
+        "estimator": TREE(),
         "param_distributions": {"max_depth": [2, 3, 4]},
         "n_iter": 2,
         "cv": 3,
     },
-    "RegressorChain": {"estimator": _RIDGE()},
-    "RFE": {"estimator": _TREE(), "n_features_to_select": 2},
-    "RFECV": {"estimator": _TREE(), "cv": 3},
-    "SelectFromModel": {"estimator": _TREE()},
-    "SelfTrainingClassifier": {"estimator": _TREE()},
-    "SequentialFeatureSelector": {"estimator": _TREE(), "n_features_to_select": 1, "cv": 3},
+    "RegressorChain": {"estimator": RIDGE()},
+    "RFE": {"estimator": TREE(), "n_features_to_select": 2},
+    "RFECV": {"estimator": TREE(), "cv": 3},
+    "SelectFromModel": {"estimator": TREE()},
+    "SelfTrainingClassifier": {"estimator": TREE()},
+    "SequentialFeatureSelector": {"estimator": TREE(), "n_features_to_select": 1, "cv": 3},
     "SparseCoder": {"dictionary": np.eye(5)},
     "SparsePCA": {"max_iter": 3, "n_components": 2},
     "MiniBatchSparsePCA": {"max_iter": 3, "n_components": 2},
-    "StackingClassifier": {"estimators": [("tree", _TREE()), ("line", _LOGISTIC())], "cv": 3},
-    "StackingRegressor": {"estimators": [("ridge", _RIDGE())], "cv": 3},
+    "StackingClassifier": {"estimators": [("tree", TREE()), ("line", LOGISTIC())], "cv": 3},
+    "StackingRegressor": {"estimators": [("ridge", RIDGE())], "cv": 3},
     "TSNE": {"perplexity": 5, "max_iter": 250},
-    "TunedThresholdClassifierCV": {"estimator": _LOGISTIC(), "cv": 3},
-    "VotingClassifier": {"estimators": [("tree", _TREE()), ("line", _LOGISTIC())]},
-    "VotingRegressor": {"estimators": [("ridge", _RIDGE())]},
+    "TunedThresholdClassifierCV": {"estimator": LOGISTIC(), "cv": 3},
+    "VotingClassifier": {"estimators": [("tree", TREE()), ("line", LOGISTIC())]},
+    "VotingRegressor": {"estimators": [("ridge", RIDGE())]},
     "FeatureUnion": {"transformer_list": [("a", preprocessing.StandardScaler())]},
-    "Pipeline": {"steps": [("scale", preprocessing.StandardScaler()), ("line", _LOGISTIC())]},
+    "PatchExtractor": {"patch_size": (2, 2)},
+    "Pipeline": {"steps": [("scale", preprocessing.StandardScaler()), ("line", LOGISTIC())]},
     "ColumnTransformer": {"transformers": [("a", preprocessing.StandardScaler(), [0, 1])]},
 }
 _BINARY = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
@@ -199,368 +174,34 @@ def _fit(name: str, estimator: Any) -> Fitted:
     features, classes, values = numbers()
     if name in _TEXT:
         return texts_of(estimator)
+    if name in _INPUTS:
+        inputs = _INPUTS[name]()
+        return estimator.fit(inputs), inputs
     if name in _TWO_TARGETS:
         two = np.column_stack([classes > 0, classes > 1]).astype(int)
         return estimator.fit(features, two if "Classifier" in name else two * 1.5), features
-    if name in {"DictVectorizer", "FeatureHasher"}:
-        rows = [{"a": 1.0, "b": float(value)} for value in classes]
-        return estimator.fit(rows), rows
-    if name in {"LabelBinarizer", "LabelEncoder"}:
-        return estimator.fit(WORDS), WORDS
-    if name == "MultiLabelBinarizer":
-        labels = [("a",), ("a", "b")] * 3
-        return estimator.fit(labels), labels
-    if name in {"KernelCenterer"}:
-        return estimator.fit(features @ features.T), features @ features.T
-    if name == "PatchExtractor":
-        return estimator.set_params(patch_size=(2, 2)).fit(np.ones((2, 4, 4))), np.ones((2, 4, 4))
     if name in _DECOMPOSE_BOTH:
         return estimator.fit(features, features[:, :2]), features
     if name == "IsotonicRegression":
         return estimator.fit(features[:, 0], values), features[:, 0]
-    if name in _BINARY:
-        return estimator.fit(features, classes > 0), features
-    return estimator.fit(features, values if is_regressor(estimator) else classes), features
+    target = classes > 0 if name in _BINARY else values if is_regressor(estimator) else classes
+    return estimator.fit(features, target), features
 
 
-def _pandas_columns() -> Fitted:
-    table = frame()
-    numeric = pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler())
-    columns = compose.ColumnTransformer(
-        [
-            ("numbers", numeric, table.select_dtypes("number").columns),
-            ("texts", preprocessing.OneHotEncoder(handle_unknown="ignore"), ["place"]),
-            ("grades", preprocessing.OrdinalEncoder(), slice("grade", "grade")),
-        ],
-        remainder="passthrough",
-    )
-    return frame_of(pipeline.make_pipeline(columns, ensemble.RandomForestClassifier(3)))
+def _rows() -> list[dict[str, float]]:
+    return [{"a": 1.0, "b": float(value)} for value in numbers()[1]]
 
 
-def _selector_columns() -> Fitted:
-    columns = compose.make_column_transformer(
-        (impute.SimpleImputer(), compose.make_column_selector(dtype_include="number")),
-        (preprocessing.OneHotEncoder(), compose.make_column_selector(pattern="place|grade")),
-    )
-    return frame_of(pipeline.make_pipeline(columns, _LOGISTIC()), frame()["place"])
-
-
-def _pandas_output() -> Fitted:
-    table = frame()[["length", "width"]]
-    steps = pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler())
-    return steps.set_output(transform="pandas").fit(table), table
-
-
-def _search_with_scorers() -> Fitted:
-    search = model_selection.GridSearchCV(
-        pipeline.make_pipeline(preprocessing.StandardScaler(), _LOGISTIC()),
-        {"logisticregression__C": np.logspace(-1, 1, 3)},
-        scoring={
-            "accuracy": "accuracy",
-            "f1": metrics.make_scorer(metrics.f1_score, average="macro"),
-            "loss": "neg_log_loss",
-        },
-        refit="accuracy",
-        cv=model_selection.StratifiedKFold(3, shuffle=True, random_state=0),
-    )
-    return classes_of(search)
-
-
-def _search(splitter: Any, **scorer: Any) -> Fitted:
-    return values_of(
-        model_selection.GridSearchCV(_RIDGE(), {"alpha": [0.1, 1]}, cv=splitter, **scorer)
-    )
-
-
-def _halving() -> Fitted:
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-
-    return classes_of(
-        model_selection.HalvingGridSearchCV(_TREE(), {"max_depth": [1, 2]}, cv=3, random_state=0)
-    )
-
-
-def _iterative_imputer() -> Fitted:
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-
-    table = frame()[["length", "width"]]
-    return impute.IterativeImputer(max_iter=2, random_state=0, tol=10.0).fit(table), table
-
-
-def _sparse_pipeline() -> Fitted:
-    features, classes, _ = numbers()
-    matrix = sparse.csr_matrix(features)
-    model = pipeline.make_pipeline(preprocessing.MaxAbsScaler(), svm.SVC(kernel="linear"))
-    return model.fit(matrix, classes), matrix
-
-
-def _hist_categories() -> Fitted:
-    table = frame()[["length", "grade"]]
-    model = ensemble.HistGradientBoostingClassifier(
-        max_iter=3, min_samples_leaf=5, categorical_features="from_dtype"
-    )
-    return model.fit(table, WORDS), table
-
-
-def _process(kernel: Any, *, classify: bool = False) -> Fitted:
-    if classify:
-        return classes_of(gaussian_process.GaussianProcessClassifier(kernel, optimizer=None))
-    return values_of(
-        gaussian_process.GaussianProcessRegressor(
-            kernel, alpha=1.0, optimizer=None, normalize_y=True
-        )
-    )
-
-
-def special_setups() -> dict[str, Maker]:
-    """Pipelines, wrappers, losses, splitters, kernels, callables and containers."""
-    scale = preprocessing.FunctionTransformer
-    makers: dict[str, Maker] = {
-        "pandas columns": _pandas_columns,
-        "column selectors": _selector_columns,
-        "pandas output": _pandas_output,
-        "search with scorers": _search_with_scorers,
-        "halving search": _halving,
-        "iterative imputer": _iterative_imputer,
-        "sparse pipeline": _sparse_pipeline,
-        "categories from dtype": _hist_categories,
-        "text pipeline": lambda: texts_of(
-            pipeline.make_pipeline(
-                feature_extraction.text.TfidfVectorizer(ngram_range=(1, 2), stop_words="english"),
-                linear_model.SGDClassifier(loss="log_loss", random_state=0),
-            )
-        ),
-        "text classes": lambda: classes_of(_LOGISTIC(), WORDS),
-        "object classes": lambda: classes_of(_LOGISTIC(), WORDS.astype(object)),
-        "bool classes": lambda: classes_of(_TREE(), WORDS == "low"),
-        "two outputs": lambda: classes_of(_TREE(), np.column_stack([WORDS, WORDS[::-1]])),
-        "random state": lambda: classes_of(_TREE(random_state=np.random.RandomState(0))),
-        "generator parameter": lambda: (
-            _TREE().fit(*numbers()[:2]).set_params(random_state=np.random.default_rng(0)),
-            numbers()[0],
-        ),
-        "calibrated isotonic": lambda: classes_of(
-            calibration.CalibratedClassifierCV(svm.LinearSVC(), method="isotonic", cv=3)
-        ),
-        "calibrated frozen": lambda: classes_of(
-            calibration.CalibratedClassifierCV(
-                frozen.FrozenEstimator(naive_bayes.GaussianNB().fit(*numbers()[:2])), cv=3
-            )
-        ),
-        "stacking": lambda: classes_of(
-            ensemble.StackingClassifier(
-                [
-                    ("f", ensemble.RandomForestClassifier(3)),
-                    ("k", neighbors.KNeighborsClassifier()),
-                ],
-                final_estimator=_LOGISTIC(),
-                cv=3,
-                passthrough=True,
-            )
-        ),
-        "boosted scaled target": lambda: values_of(
-            compose.TransformedTargetRegressor(_RIDGE(), func=np.log1p, inverse_func=np.expm1)
-        ),
-        "target transformer": lambda: values_of(
-            compose.TransformedTargetRegressor(
-                _RIDGE(), transformer=preprocessing.QuantileTransformer(n_quantiles=10)
-            )
-        ),
-        "union": lambda: classes_of(
-            pipeline.make_pipeline(
-                pipeline.make_union(
-                    decomposition.PCA(2), feature_selection.SelectKBest(k=2), "passthrough"
-                ),
-                _LOGISTIC(),
-            )
-        ),
-        "ball tree": lambda: values_of(
-            neighbors.KNeighborsRegressor(algorithm="ball_tree", metric="manhattan")
-        ),
-        "kd tree minkowski": lambda: values_of(
-            neighbors.KNeighborsRegressor(algorithm="kd_tree", p=3, weights="distance")
-        ),
-        "mahalanobis": lambda: classes_of(
-            neighbors.KNeighborsClassifier(
-                algorithm="ball_tree", metric="mahalanobis", metric_params={"VI": np.eye(5)}
-            )
-        ),
-        "float32 neighbours": lambda: (
-            neighbors.KNeighborsClassifier(algorithm="kd_tree").fit(
-                numbers()[0].astype("f4"), numbers()[1]
-            ),
-            numbers()[0].astype("f4"),
-        ),
-        "svc probability": lambda: classes_of(svm.SVC(kernel="rbf", gamma=0.1, C=2.0)),
-        "forest of text": lambda: classes_of(ensemble.ExtraTreesClassifier(3), WORDS),
-        "boosting init": lambda: values_of(
-            ensemble.GradientBoostingRegressor(n_estimators=3, init=_RIDGE())
-        ),
-        "passthrough": lambda: classes_of(
-            pipeline.Pipeline([("none", "passthrough"), ("tree", _TREE())])
-        ),
-        "label powerset": lambda: classes_of(
-            multiclass.OneVsRestClassifier(_LOGISTIC()), np.column_stack([WORDS == "low"] * 2)
-        ),
-        "chain": lambda: values_of(
-            multioutput.RegressorChain(_RIDGE(), order=[1, 0]), np.column_stack([numbers()[2]] * 2)
-        ),
-        "isotonic": lambda: (
-            isotonic.IsotonicRegression(out_of_bounds="clip").fit(numbers()[0][:, 0], numbers()[2]),
-            numbers()[0][:, 0],
-        ),
-        "nystroem": lambda: classes_of(
-            pipeline.make_pipeline(
-                kernel_approximation.Nystroem(n_components=5, random_state=0), _LOGISTIC()
-            )
-        ),
-        "spline": lambda: values_of(
-            pipeline.make_pipeline(preprocessing.SplineTransformer(n_knots=4), _RIDGE())
-        ),
-        "binned": lambda: values_of(
-            pipeline.make_pipeline(
-                preprocessing.KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"),
-                _RIDGE(),
-            )
-        ),
-        "label spreading": lambda: classes_of(semi_supervised.LabelSpreading(kernel="knn")),
-        "mixture": lambda: classes_of(mixture.GaussianMixture(2, random_state=0)),
-        "clustering": lambda: classes_of(cluster.KMeans(3, n_init=2, random_state=0)),
-        "outliers": lambda: classes_of(covariance.EllipticEnvelope(random_state=0)),
-        "outlier factor": lambda: classes_of(neighbors.LocalOutlierFactor(novelty=True)),
-        "network": lambda: values_of(
-            neural_network.MLPRegressor(
-                hidden_layer_sizes=(3,),
-                solver="sgd",
-                early_stopping=True,
-                max_iter=3,
-                random_state=0,
-            )
-        ),
-        "chi2": lambda: classes_of(
-            feature_selection.SelectPercentile(feature_selection.chi2, percentile=50)
-        ),
-        "mutual information": lambda: classes_of(
-            feature_selection.SelectKBest(feature_selection.mutual_info_classif, k=2)
-        ),
-        "rbf kernel": lambda: classes_of(svm.SVC(kernel=metrics.pairwise.rbf_kernel)),
-        "target encoder": lambda: (
-            preprocessing.TargetEncoder(random_state=0).fit(frame()[["place"]], WORDS),
-            frame()[["place"]],
-        ),
-        "numpy scalars": lambda: (
-            _RIDGE(alpha=np.float64(0.5))
-            .fit(*numbers()[::2])
-            .set_params(tol=np.float32(1e-3), max_iter=np.int64(5), positive=np.bool_(False)),
-            numbers()[0],
-        ),
-        "label mixture": lambda: classes_of(
-            linear_model.LogisticRegressionCV(
-                Cs=2, cv=3, scoring="neg_log_loss", use_legacy_attributes=False
-            )
-        ),
-        "dates": _dates,
-    }
-    for function in (np.log1p, np.sqrt, np.abs, special.expit, np.clip, np.nan_to_num, np.sign):
-        arguments = {"a_min": 0, "a_max": 5} if function is np.clip else None
-        makers[f"function {function.__name__}"] = partial(
-            values_of,
-            pipeline.make_pipeline(scale(function, kw_args=arguments), _RIDGE()),
-        )
-    return makers | _losses() | _splitters() | _kernels()
-
-
-def _dates() -> Fitted:
-    encoder = preprocessing.OrdinalEncoder()
-    days = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=4)})
-    return encoder.fit(days), days
-
-
-def _losses() -> dict[str, Maker]:
-    hist, boost, sgd = (
-        partial(ensemble.HistGradientBoostingRegressor, max_iter=2, min_samples_leaf=5),
-        partial(ensemble.GradientBoostingRegressor, n_estimators=2),
-        partial(linear_model.SGDClassifier, random_state=0, max_iter=5, tol=None),
-    )
-    makers: dict[str, Maker] = {}
-    for loss in ("squared_error", "absolute_error", "gamma", "poisson", "quantile"):
-        extra = {"quantile": 0.5} if loss == "quantile" else {}
-        makers[f"hist {loss}"] = partial(values_of, hist(loss=loss, **extra))
-    for loss in ("squared_error", "absolute_error", "huber", "quantile"):
-        makers[f"boosting {loss}"] = partial(values_of, boost(loss=loss))
-    makers["boosting exponential"] = partial(
-        classes_of, ensemble.GradientBoostingClassifier(loss="exponential", n_estimators=2), WORDS
-    )
-    makers["boosting binary"] = partial(
-        classes_of, ensemble.GradientBoostingClassifier(n_estimators=2), WORDS
-    )
-    for loss in ("hinge", "log_loss", "modified_huber", "squared_hinge", "perceptron"):
-        makers[f"sgd {loss}"] = partial(classes_of, sgd(loss=loss))
-    for loss in ("huber", "epsilon_insensitive", "squared_epsilon_insensitive", "squared_error"):
-        makers[f"sgd {loss} values"] = partial(
-            values_of, linear_model.SGDRegressor(loss=loss, random_state=0, max_iter=5, tol=None)
-        )
-    for power in (0, 1, 1.5, 2, 3):
-        for link in ("identity", "log"):
-            makers[f"tweedie {power} {link}"] = partial(
-                values_of, linear_model.TweedieRegressor(power=power, link=link)
-            )
-    return makers
-
-
-def _splitters() -> dict[str, Maker]:
-    split = model_selection
-    splitters = [
-        split.KFold(3),
-        split.RepeatedKFold(n_splits=2, n_repeats=2),
-        split.ShuffleSplit(2, random_state=0),
-        split.TimeSeriesSplit(2),
-        split.PredefinedSplit(np.arange(48) % 3),
-        split.LeavePOut(1),
-        split.LeaveOneOut(),
-    ]
-    makers: dict[str, Maker] = {
-        f"search {type(splitter).__name__}": partial(
-            _search, splitter, scoring="neg_mean_squared_error"
-        )
-        for splitter in splitters
-    }
-    for splitter in (split.StratifiedShuffleSplit(2), split.RepeatedStratifiedKFold(n_splits=2)):
-        makers[f"search {type(splitter).__name__}"] = partial(
-            classes_of, split.GridSearchCV(_TREE(), {"max_depth": [1, 2]}, cv=splitter)
-        )
-    for scorer in metrics.get_scorer_names():
-        makers[f"scorer {scorer}"] = partial(_with_scorer, scorer)
-    return makers
-
-
-def _with_scorer(name: str) -> Fitted:
-    features, classes, _ = numbers()
-    search = model_selection.GridSearchCV(_TREE(), {"max_depth": [1, 2]}, cv=2)
-    search.fit(features, classes).set_params(scoring=metrics.get_scorer(name))
-    search.scorer_ = search.scoring
-    return search, features
-
-
-def _kernels() -> dict[str, Maker]:
-    simple = [
-        kernels.RBF(2.0),
-        kernels.Matern(1.0, nu=1.5),
-        kernels.RationalQuadratic(),
-        kernels.ExpSineSquared(periodicity=40.0),
-        kernels.DotProduct() ** 2,
-        kernels.ConstantKernel(2.0) * kernels.RBF() + kernels.WhiteKernel(),
-        kernels.PairwiseKernel(metric="rbf"),
-    ]
-    makers: dict[str, Maker] = {
-        f"process {type(kernel).__name__} {index}": partial(_process, kernel)
-        for index, kernel in enumerate(simple)
-    }
-    makers["process classes"] = partial(_process, kernels.RBF(), classify=True)
-    makers["process optimised"] = partial(
-        values_of, gaussian_process.GaussianProcessRegressor(kernels.RBF(), alpha=1e-3)
-    )
-    return makers
+# Estimators that take something else than a table of numbers.
+_INPUTS: dict[str, Callable[[], Any]] = {
+    "DictVectorizer": _rows,
+    "FeatureHasher": _rows,
+    "KernelCenterer": lambda: numbers()[0] @ numbers()[0].T,
+    "LabelBinarizer": lambda: WORDS,
+    "LabelEncoder": lambda: WORDS,
+    "MultiLabelBinarizer": lambda: [("a",), ("a", "b")] * 3,
+    "PatchExtractor": lambda: np.ones((2, 4, 4)),
+}
 
 
 def answers(estimator: Any, inputs: Any) -> list[Any]:
@@ -573,5 +214,9 @@ def answers(estimator: Any, inputs: Any) -> list[Any]:
             answer = getattr(estimator, name)(inputs)
         except (AttributeError, NotImplementedError, ValueError):
             continue
-        found.append(answer.toarray() if sparse.issparse(answer) else np.asarray(answer))
+        found.append(_dense(answer))
     return found
+
+
+def _dense(answer: Any) -> Any:
+    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)

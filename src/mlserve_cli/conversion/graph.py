@@ -277,7 +277,8 @@ class Graph:
         names = tuple(tensor.name for tensor in inputs)
         # Attributes that hold whole tree ensembles are too large to compare.
         comparable = all(_is_small(value) for value in plain.values())
-        key = (op, domain, names, repr(sorted(plain.items()))) if comparable else object()
+        content = sorted((name, _content(value)) for name, value in plain.items())
+        key = (op, domain, names, repr(content)) if comparable else object()
         if key not in self._known:
             outputs = tuple(self._name(op) for _ in kinds)
             node = helper.make_node(op, names, outputs, domain=domain, **plain)
@@ -334,6 +335,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool | np.bool_):
         return int(value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _content(value: Any) -> Any:
+    # The text form of a body tells no more than how many nodes it has.
+    return value.SerializeToString() if isinstance(value, onnx.GraphProto) else value
 
 
 def _is_small(value: Any) -> bool:

@@ -132,7 +132,7 @@ def set_dtype_state(dtype: np.dtype[Any], state: object) -> None:
         checked = _structured_dtype(dtype, names, fields, size)
     if byte_order in ("<", ">"):
         checked = checked.newbyteorder(byte_order)
-    dtype.__setstate__(checked.__reduce__()[2])  # type: ignore[index, attr-defined]
+    dtype.__setstate__(checked.__reduce__()[2])  # type: ignore[attr-defined]
 
 
 def _plain_dtype(dtype: np.dtype[Any], size: object, state: tuple[Any, ...]) -> np.dtype[Any]:

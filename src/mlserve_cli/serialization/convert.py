@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.files import save_onnx
 from mlserve_cli.conversion.parity import RowSource
-from mlserve_cli.conversion.result import Options
+from mlserve_cli.conversion.result import Conversion, Options
 from mlserve_cli.conversion.speed import measure_speed
 from mlserve_cli.errors import UsageError
 from mlserve_cli.inference.describe import describe_estimator, plausible_row
@@ -81,36 +81,37 @@ def convert_onnx(  # noqa: PLR0913 -- one keyword per option of the command
     frame = read_table(data) if isinstance(data, str | Path) else data
     rows, source = (frame, RowSource.DATA) if frame is not None else _reference(found)
     signature = found.manifest.signature if isinstance(found, Artifact) else None
-    signature = signature or describe_estimator(estimator, rows)
     conversion = convert_to_onnx(
         estimator,
-        signature,
+        signature or describe_estimator(estimator, rows),
         data=rows,
         source=source,
         options=replace(options or Options(), metadata=_metadata(found)),
         allow_mismatch=allow_mismatch,
     )
-    written = options is None or options.outputs is None or "probabilities" in options.outputs
-    converted = replace(signature, probabilities=signature.probabilities and written)
-    predictors = (
-        EstimatorPredictor(estimator, signature),
-        OnnxPredictor(conversion.model, converted),
-    )
-    batch = plausible_row(signature) if rows is None else to_batch(rows, signature)
-    payload = OnnxPayload(
-        parity=conversion.parity,
-        precision=conversion.precision,
-        opset=conversion.opset,
-        ml_opset=conversion.ml_opset,
-        operators=conversion.operators,
-        speeds=measure_speed(*predictors, batch),
-    )
+    payload = _payload(estimator, conversion, rows)
     if out is not None:
         path = save_onnx(conversion, out)
     else:
         assert isinstance(found, Artifact)
         path = _attach(found, conversion.model, payload)
     return OnnxReport(str(path), len(conversion.model), payload)
+
+
+def _payload(estimator: Any, conversion: Conversion, rows: "pd.DataFrame | None") -> OnnxPayload:
+    signature = conversion.signature
+    # The outputs that were asked for may leave the probabilities out.
+    written = OnnxPredictor(conversion.model).signature.probabilities
+    onnx = OnnxPredictor(conversion.model, replace(signature, probabilities=written))
+    batch = plausible_row(signature) if rows is None else to_batch(rows, signature)
+    return OnnxPayload(
+        parity=conversion.parity,
+        precision=conversion.precision,
+        opset=conversion.opset,
+        ml_opset=conversion.ml_opset,
+        operators=conversion.operators,
+        speeds=measure_speed(EstimatorPredictor(estimator, signature), onnx, batch),
+    )
 
 
 def _reference(found: Artifact | ModelFile) -> "tuple[pd.DataFrame | None, RowSource]":

@@ -47,7 +47,7 @@ class PickleStream(pickle._Unpickler, ABC):
         depth: In how many other streams this one is nested.
     """
 
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {  # type: ignore[assignment]
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         code: handler
         for code, handler in pickle._Unpickler.dispatch.items()
         if bytes((code,)) not in _OUTSIDE

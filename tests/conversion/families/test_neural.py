@@ -27,7 +27,9 @@ def test_classifiers_are_exact(load: Any, activation: str, exact: Any) -> None:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_regressors_are_exact(activation: str, exact: Any) -> None:
     features, values = scaled(load_diabetes)
-    model = MLPRegressor(hidden_layer_sizes=(9,), activation=activation, max_iter=20, random_state=0)
+    model = MLPRegressor(
+        hidden_layer_sizes=(9,), activation=activation, max_iter=20, random_state=0
+    )
     exact(model.fit(features, values), features)
 
 

@@ -49,9 +49,7 @@ def _classifier(translator: "Translator", estimator: Any, table: "Table") -> Sco
         shares = _shares(estimator, estimator.classes_, estimator.class_prior_, constant)
         row = translator.graph.constant([shares])
         probabilities = _repeated(table, row)
-        return classified(
-            estimator.classes_, probabilities.argmax(), probabilities=probabilities
-        )
+        return classified(estimator.classes_, probabilities.argmax(), probabilities=probabilities)
     constants = estimator.constant
     constants = [None] * estimator.n_outputs_ if constants is None else np.ravel(constants)
     labels, several = [], []

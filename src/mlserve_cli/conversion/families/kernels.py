@@ -85,12 +85,8 @@ def _unit_rows(points: "NDArray[np.float64]") -> "NDArray[np.float64]":
 def _ridge(translator: "Translator", model: Any, table: Table) -> Scores:
     parameters = {"gamma": model.gamma, "degree": model.degree, "coef0": model.coef0}
     kernel = kernel_matrix(translator, table, model.X_fit_, model.kernel, parameters)
-    return Scores(labels=kernel @ np.asarray(model.dual_coef_).reshape(kernel_rows(model), -1))
-
-
-def kernel_rows(model: Any) -> int:
-    """Number of points that a kernel model remembers."""
-    return int(np.shape(model.dual_coef_)[0])
+    weights = np.asarray(model.dual_coef_)
+    return Scores(labels=kernel @ weights.reshape(len(weights), -1))
 
 
 def _nystroem(translator: "Translator", model: Any, table: Table) -> Table:

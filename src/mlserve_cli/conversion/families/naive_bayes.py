@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 def _scores(estimator: Any, likelihood: "Tensor") -> "Scores":
     # Labels come from the logarithms: probabilities of 0 and 1 would make ties of them.
-    return classified(
-        estimator.classes_, likelihood.argmax(), probabilities=softmax(likelihood)
-    )
+    return classified(estimator.classes_, likelihood.argmax(), probabilities=softmax(likelihood))
 
 
 def _gaussian(_: "Translator", estimator: Any, table: "Table") -> "Scores":

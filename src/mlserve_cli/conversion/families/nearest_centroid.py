@@ -37,9 +37,7 @@ def _nearest_centroid(translator: "Translator", estimator: Any, table: "Table") 
     assert index is not None
     if estimator.metric != "euclidean":
         return classified(classes, index)
-    return classified(
-        classes, index, probabilities=scores.probabilities, decision=scores.decision
-    )
+    return classified(classes, index, probabilities=scores.probabilities, decision=scores.decision)
 
 
 TRANSFORMS: "dict[str, Transform]" = {}

@@ -29,7 +29,9 @@ def _impute(translator: "Translator", imputer: Any, table: Table) -> Table:
     columns = []
     for position in range(table.width):
         if imputer._valid_mask[position]:  # noqa: SLF001
-            columns.append(_column(imputer, x.columns(position, position + 1), far, known, position))
+            columns.append(
+                _column(imputer, x.columns(position, position + 1), far, known, position)
+            )
         elif imputer.keep_empty_features:
             columns.append(x.columns(position, position + 1).is_nan().cast(Kind.REAL) * 0.0)
     filled = Table.of(translator.graph.concatenate(columns), len(columns))

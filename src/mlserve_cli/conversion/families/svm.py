@@ -46,7 +46,7 @@ def _kernel(translator: "Translator", estimator: Any, table: "Table") -> "Tensor
     if estimator.kernel == "linear":
         return product
     shifted = product * gamma + float(estimator.coef0)
-    return shifted.apply("Tanh") if estimator.kernel == "sigmoid" else shifted ** estimator.degree
+    return shifted.apply("Tanh") if estimator.kernel == "sigmoid" else shifted**estimator.degree
 
 
 def _sum(translator: "Translator", estimator: Any, table: "Table") -> "Tensor":
