@@ -1,7 +1,6 @@
 """The ways in which people set estimators up: pipelines, wrappers, losses, kernels, callables."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ from sklearn import (
     feature_extraction,
     feature_selection,
     frozen,
-    gaussian_process,
     impute,
     isotonic,
     kernel_approximation,
@@ -34,7 +32,7 @@ from sklearn import (
     semi_supervised,
     svm,
 )
-from sklearn.gaussian_process import kernels
+from tests.serialization.variants import losses, process_kernels, splitters
 from tests.serialization.zoo import (
     LOGISTIC,
     RIDGE,
@@ -94,12 +92,6 @@ def _search_with_scorers() -> Fitted:
     return classes_of(search)
 
 
-def _search(splitter: Any, **scorer: Any) -> Fitted:
-    return values_of(
-        model_selection.GridSearchCV(RIDGE(), {"alpha": [0.1, 1]}, cv=splitter, **scorer)
-    )
-
-
 def _halving() -> Fitted:
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
@@ -130,20 +122,8 @@ def _hist_categories() -> Fitted:
     return model.fit(table, WORDS), table
 
 
-def _process(kernel: Any, *, classify: bool = False) -> Fitted:
-    if classify:
-        return classes_of(gaussian_process.GaussianProcessClassifier(kernel, optimizer=None))
-    return values_of(
-        gaussian_process.GaussianProcessRegressor(
-            kernel, alpha=1.0, optimizer=None, normalize_y=True
-        )
-    )
-
-
-def special_setups() -> dict[str, Maker]:
-    """Pipelines, wrappers, losses, splitters, kernels, callables and containers."""
-    scale = preprocessing.FunctionTransformer
-    makers: dict[str, Maker] = {
+def _pipelines() -> dict[str, Maker]:
+    return {
         "pandas columns": _pandas_columns,
         "column selectors": _selector_columns,
         "pandas output": _pandas_output,
@@ -162,6 +142,11 @@ def special_setups() -> dict[str, Maker]:
         "object classes": lambda: classes_of(LOGISTIC(), WORDS.astype(object)),
         "bool classes": lambda: classes_of(TREE(), WORDS == "low"),
         "two outputs": lambda: classes_of(TREE(), np.column_stack([WORDS, WORDS[::-1]])),
+    }
+
+
+def _wrappers() -> dict[str, Maker]:
+    return {
         "random state": lambda: classes_of(TREE(random_state=np.random.RandomState(0))),
         "generator parameter": lambda: (
             TREE().fit(*numbers()[:2]).set_params(random_state=np.random.default_rng(0)),
@@ -202,6 +187,11 @@ def special_setups() -> dict[str, Maker]:
                 LOGISTIC(),
             )
         ),
+    }
+
+
+def _single() -> dict[str, Maker]:
+    return {
         "ball tree": lambda: values_of(
             neighbors.KNeighborsRegressor(algorithm="ball_tree", metric="manhattan")
         ),
@@ -265,6 +255,11 @@ def special_setups() -> dict[str, Maker]:
                 random_state=0,
             )
         ),
+    }
+
+
+def _parts() -> dict[str, Maker]:
+    return {
         "chi2": lambda: classes_of(
             feature_selection.SelectPercentile(feature_selection.chi2, percentile=50)
         ),
@@ -289,103 +284,22 @@ def special_setups() -> dict[str, Maker]:
         ),
         "dates": _dates,
     }
+
+
+def special_setups() -> dict[str, Maker]:
+    """Pipelines, wrappers, losses, splitters, kernels, callables and containers."""
+    scale = preprocessing.FunctionTransformer
+    makers = _pipelines() | _wrappers() | _single() | _parts()
     for function in (np.log1p, np.sqrt, np.abs, special.expit, np.clip, np.nan_to_num, np.sign):
         arguments = {"a_min": 0, "a_max": 5} if function is np.clip else None
         makers[f"function {function.__name__}"] = partial(
             values_of,
             pipeline.make_pipeline(scale(function, kw_args=arguments), RIDGE()),
         )
-    return makers | _losses() | _splitters() | _kernels()
+    return makers | losses() | splitters() | process_kernels()
 
 
 def _dates() -> Fitted:
     encoder = preprocessing.OrdinalEncoder()
     days = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=4)})
     return encoder.fit(days), days
-
-
-def _losses() -> dict[str, Maker]:
-    hist, boost, sgd = (
-        partial(ensemble.HistGradientBoostingRegressor, max_iter=2, min_samples_leaf=5),
-        partial(ensemble.GradientBoostingRegressor, n_estimators=2),
-        partial(linear_model.SGDClassifier, random_state=0, max_iter=5, tol=None),
-    )
-    makers: dict[str, Maker] = {}
-    for loss in ("squared_error", "absolute_error", "gamma", "poisson", "quantile"):
-        extra = {"quantile": 0.5} if loss == "quantile" else {}
-        makers[f"hist {loss}"] = partial(values_of, hist(loss=loss, **extra))
-    for loss in ("squared_error", "absolute_error", "huber", "quantile"):
-        makers[f"boosting {loss}"] = partial(values_of, boost(loss=loss))
-    makers["boosting exponential"] = partial(
-        classes_of, ensemble.GradientBoostingClassifier(loss="exponential", n_estimators=2), WORDS
-    )
-    makers["boosting binary"] = partial(
-        classes_of, ensemble.GradientBoostingClassifier(n_estimators=2), WORDS
-    )
-    for loss in ("hinge", "log_loss", "modified_huber", "squared_hinge", "perceptron"):
-        makers[f"sgd {loss}"] = partial(classes_of, sgd(loss=loss))
-    for loss in ("huber", "epsilon_insensitive", "squared_epsilon_insensitive", "squared_error"):
-        makers[f"sgd {loss} values"] = partial(
-            values_of, linear_model.SGDRegressor(loss=loss, random_state=0, max_iter=5, tol=None)
-        )
-    for power in (0, 1, 1.5, 2, 3):
-        for link in ("identity", "log"):
-            makers[f"tweedie {power} {link}"] = partial(
-                values_of, linear_model.TweedieRegressor(power=power, link=link)
-            )
-    return makers
-
-
-def _splitters() -> dict[str, Maker]:
-    split = model_selection
-    splitters = [
-        split.KFold(3),
-        split.RepeatedKFold(n_splits=2, n_repeats=2),
-        split.ShuffleSplit(2, random_state=0),
-        split.TimeSeriesSplit(2),
-        split.PredefinedSplit(np.arange(48) % 3),
-        split.LeavePOut(1),
-        split.LeaveOneOut(),
-    ]
-    makers: dict[str, Maker] = {
-        f"search {type(splitter).__name__}": partial(
-            _search, splitter, scoring="neg_mean_squared_error"
-        )
-        for splitter in splitters
-    }
-    for splitter in (split.StratifiedShuffleSplit(2), split.RepeatedStratifiedKFold(n_splits=2)):
-        makers[f"search {type(splitter).__name__}"] = partial(
-            classes_of, split.GridSearchCV(TREE(), {"max_depth": [1, 2]}, cv=splitter)
-        )
-    for scorer in metrics.get_scorer_names():
-        makers[f"scorer {scorer}"] = partial(_with_scorer, scorer)
-    return makers
-
-
-def _with_scorer(name: str) -> Fitted:
-    features, classes, _ = numbers()
-    search = model_selection.GridSearchCV(TREE(), {"max_depth": [1, 2]}, cv=2)
-    search.fit(features, classes).set_params(scoring=metrics.get_scorer(name))
-    search.scorer_ = search.scoring
-    return search, features
-
-
-def _kernels() -> dict[str, Maker]:
-    simple = [
-        kernels.RBF(2.0),
-        kernels.Matern(1.0, nu=1.5),
-        kernels.RationalQuadratic(),
-        kernels.ExpSineSquared(periodicity=40.0),
-        kernels.DotProduct() ** 2,
-        kernels.ConstantKernel(2.0) * kernels.RBF() + kernels.WhiteKernel(),
-        kernels.PairwiseKernel(metric="rbf"),
-    ]
-    makers: dict[str, Maker] = {
-        f"process {type(kernel).__name__} {index}": partial(_process, kernel)
-        for index, kernel in enumerate(simple)
-    }
-    makers["process classes"] = partial(_process, kernels.RBF(), classify=True)
-    makers["process optimised"] = partial(
-        values_of, gaussian_process.GaussianProcessRegressor(kernels.RBF(), alpha=1e-3)
-    )
-    return makers

@@ -87,14 +87,15 @@ def test_bytes_come_exactly_or_not_at_all(compression: str, tmp_path: Path) -> N
     else:
         path.write_bytes(_compressed(content, compression))
 
-    with pytest.raises(CorruptArtifactError, match="is truncated"), open_source(path) as source:
+    with open_source(path) as source:
         assert source.read(10) == content[:10]
         source.skip(3_000_000)
         buffer = bytearray(100)
         source.read_into(memoryview(buffer))
         assert bytes(buffer) == content[3_000_010:3_000_110]
         assert source.read_large(2_000_000) == content[3_000_110:5_000_110]
-        source.read(len(content))
+        with pytest.raises(EOFError):
+            source.read(len(content))
 
 
 def _compressed(content: bytes, compression: str) -> bytes:

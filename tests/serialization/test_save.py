@@ -228,6 +228,14 @@ def test_a_target_without_data_is_refused(place):
         save_model(Ridge().fit(IRIS, SPECIES), "m", target="species")
 
 
-def test_an_estimator_is_not_saved_as_onnx(place):
-    with pytest.raises(UsageError, match="convert-onnx"):
-        save_model(Ridge().fit(IRIS, SPECIES), "m", format=ModelFormat.ONNX)
+def test_an_estimator_saved_as_onnx_is_converted_and_not_kept(place):
+    model = Ridge().fit(IRIS, SPECIES)
+    artifact = save_model(model, "m", data=IRIS, format=ModelFormat.ONNX)
+    names = sorted(path.name for path in artifact.path.iterdir())
+    assert names == ["example.json", "manifest.json", "model.onnx", "reference.parquet"]
+    assert artifact.manifest.onnx.parity.passed
+    assert artifact.manifest.estimator.endswith("Ridge")
+    found = load_predictor("m").predict(IRIS.to_numpy()).labels
+    np.testing.assert_allclose(found, model.predict(IRIS), rtol=1e-12)
+    with pytest.raises(ArtifactError, match="there is no estimator"):
+        load_model("m")

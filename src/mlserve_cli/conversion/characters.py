@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 _ASCII = r"[\x00-\x7f]"
 _SIGMA = "\N{GREEK CAPITAL LETTER SIGMA}"
-_FINAL_ASCII = r"[\x00-\x7f]"
-_SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}"
+_FINAL_SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}"
 
 
 @functools.cache
@@ -127,7 +126,8 @@ def _final_sigmas(single: Tensor) -> Tensor:
     width = more.gather([1])
     target = ignored.where(graph.add("Expand", width - 1, shape), rank)
     cased = graph.add("ScatterElements", blank, target, kinds.equals(1).cast(Kind.INT64), axis=1)
-    before = graph.add("GatherElements", cased, graph.add("Relu", rank - 1), axis=1)
+    previous = graph.add("Max", rank, graph.constant(1, Kind.INT64)) - 1
+    before = graph.add("GatherElements", cased, previous, axis=1)
     after = graph.add("GatherElements", cased, rank + 1, axis=1)
     return single.equals(_SIGMA) & before.equals(1) & after.equals(0)
 
@@ -214,8 +214,10 @@ def _changes(lower: bool, accents: str | None) -> dict[str, str]:  # noqa: FBT00
         result = character.lower() if lower else character
         if accents is not None and not unicodedata.is_normalized("NFKD", result):
             result = _without_accents(result, accents)
-        elif accents is not None and unicodedata.combining(character):
-            result = ""
+        elif accents == "ascii":
+            result = result.encode("ascii", "ignore").decode()
+        elif accents == "unicode":
+            result = "".join(one for one in result if not unicodedata.combining(one))
         if result != character and (result or accents != "ascii"):
             changes[character] = result
     return changes

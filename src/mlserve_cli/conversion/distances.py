@@ -54,12 +54,14 @@ def folded(x: Tensor, points: "ArrayLike", metric: Metric) -> Tensor:
         metric: The distance.
     """
     # Features come first, so that they are summed one after the other, as compiled loops do.
-    fixed = x.graph.constant(np.asarray(points, np.float64).T)
+    values = np.asarray(points, np.float64)
+    fixed = x.graph.constant(values.T)
+    x.graph.takes(len(values) * 8)
 
     def write(row: Tensor) -> Tensor:
         return metric.measure(row, fixed).reduce(metric.fold, 0, keep=False)
 
-    return for_each_row(x, write)
+    return for_each_row(x, values.shape[1], write)
 
 
 def metric_of(name: Any, parameters: "Mapping[str, Any]", features: int) -> Metric | None:

@@ -6,6 +6,7 @@ operands, so that large constants stand in the model once.
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from onnx import helper
 
 from mlserve_cli.conversion.graph import Graph, Kind, Output, Tensor
@@ -25,11 +26,12 @@ class _Body(Graph):
         self.inputs.append(helper.make_tensor_value_info(name, self.onnx_type(kind), []))
 
 
-def for_each_row(rows: Tensor, write: "Callable[[Tensor], Tensor]") -> Tensor:
+def for_each_row(rows: Tensor, width: int, write: "Callable[[Tensor], Tensor]") -> Tensor:
     """Rows of results, each made from one row alone, so that memory does not grow with the batch.
 
     Args:
         rows: Shape `(rows, width)`.
+        width: Number of columns.
         write: Is given one row as a column of shape `(width, 1)`, returns a tensor of one
             dimension.
     """
@@ -37,8 +39,18 @@ def for_each_row(rows: Tensor, write: "Callable[[Tensor], Tensor]") -> Tensor:
     body = _Body(graph.real.type)
     result = write(body.input("/body/row", rows.kind, 1))
     inner = body.model([Output("/body/result", result, (None,))]).graph
-    columns = rows.reshape([0, 0, 1])
-    return graph.add("Scan", columns, kind=result.kind, num_scan_inputs=1, body=inner)
+    count = graph.add("Shape", rows, kind=Kind.INT64, start=0, end=1)
+    columns = _never_empty(rows, width, count).reshape([0, 0, 1])
+    every = graph.add("Scan", columns, kind=result.kind, num_scan_inputs=1, body=inner)
+    return graph.add("Slice", every, graph.constant([0], Kind.INT64), count)
+
+
+def _never_empty(rows: Tensor, width: int, count: Tensor) -> Tensor:
+    # ONNX Runtime does not scan a batch without rows, so that it is given one of zeros.
+    graph = rows.graph
+    longer = graph.concatenate([rows, graph.constant(np.zeros((1, width)), rows.kind)], axis=0)
+    least = graph.add("Max", count, graph.constant([1], Kind.INT64))
+    return graph.add("Slice", longer, graph.constant([0], Kind.INT64), least)
 
 
 def repeat(
@@ -46,6 +58,8 @@ def repeat(
     widths: "Sequence[int]",
     most: int,
     write: "Callable[[Sequence[Tensor]], tuple[Tensor, Sequence[Tensor]]]",
+    *,
+    start: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     """States after a step has been repeated until it says that it need not be.
 
@@ -55,6 +69,7 @@ def repeat(
         most: Largest number of steps.
         write: Is given the states, returns whether to go on (BOOL, no dimensions) and the states
             after the step.
+        start: Whether to make the first step, BOOL, no dimensions; yes where it is not given.
     """
     graph = states[0].graph
     body = _Body(graph.real.type)
@@ -72,6 +87,7 @@ def repeat(
             for number, (state, width) in enumerate(zip(after, widths, strict=True))
         ),
     ]
-    limits = (graph.constant(most, Kind.INT64), graph.constant(True, Kind.BOOL))  # noqa: FBT003
+    first = graph.constant(True, Kind.BOOL) if start is None else start
+    limits = (graph.constant(most, Kind.INT64), first)
     kinds = [state.kind for state in states]
     return graph.add_many("Loop", (*limits, *states), kinds, body=body.model(outputs).graph)

@@ -127,9 +127,7 @@ def normal_quantile(probability: "Tensor") -> "Tensor":
     middle = (centered + centered * (square * _quotient(square, _MIDDLE))) * 2.50662827463100050242
     root = (-2.0 * _limited(small, np.finfo(np.float64).tiny, edge).apply("Log")).apply("Sqrt")
     inverse = 1.0 / root
-    factor = (root < 8.0).where(
-        _quotient(inverse, _TAIL_UP_TO_8), _quotient(inverse, _TAIL_FROM_8)
-    )
+    factor = (root < 8.0).where(_quotient(inverse, _TAIL_UP_TO_8), _quotient(inverse, _TAIL_FROM_8))
     tail = root - root.apply("Log") / root - inverse * factor
     value = (small > edge).where(middle, upper.where(tail, -tail))
     # The logarithm of 0 or of a negative number gives what is right beyond the tails.

@@ -46,10 +46,11 @@ def token_pattern(pattern: str) -> TokenPattern:
     """
     parsed = _parser.parse(pattern, 0)
     flags = parsed.state.flags
+    flags |= 0 if flags & re.ASCII else re.UNICODE
     if parsed.state.groups > 1:
         raise UnsupportedPatternError("it has a capturing group")
     items = list(parsed)
-    word = character_class(_members(_parser.parse(r"\w", 0).data[0], 0))
+    word = character_class(_members(_parser.parse(r"\w", 0).data[0], re.UNICODE))
     bounded = len(items) > 2 and items[0] == items[-1] == _boundary()
     inner = items[1:-1] if bounded else items
     written = "".join(_written(item, flags) for item in inner)

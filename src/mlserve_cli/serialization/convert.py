@@ -89,7 +89,7 @@ def convert_onnx(  # noqa: PLR0913 -- one keyword per option of the command
         options=replace(options or Options(), metadata=_metadata(found)),
         allow_mismatch=allow_mismatch,
     )
-    payload = _payload(estimator, conversion, rows)
+    payload = onnx_payload(estimator, conversion, rows)
     if out is not None:
         path = save_onnx(conversion, out)
     else:
@@ -98,7 +98,10 @@ def convert_onnx(  # noqa: PLR0913 -- one keyword per option of the command
     return OnnxReport(str(path), len(conversion.model), payload)
 
 
-def _payload(estimator: Any, conversion: Conversion, rows: "pd.DataFrame | None") -> OnnxPayload:
+def onnx_payload(
+    estimator: Any, conversion: Conversion, rows: "pd.DataFrame | None"
+) -> OnnxPayload:
+    """What a manifest says of a conversion; measures the speed of both engines."""
     signature = conversion.signature
     # The outputs that were asked for may leave the probabilities out.
     written = OnnxPredictor(conversion.model).signature.probabilities

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, assert_never
 
-from mlserve_cli.errors import ArtifactError, MlserveError, UsageError
+from mlserve_cli.errors import ArtifactError, MlserveError
 from mlserve_cli.serialization.model_format import ModelFormat
 
 _FILE_NAMES = {
@@ -49,17 +49,11 @@ def read_estimator(path: Path, format: ModelFormat, trust: Collection[str] = ())
 
 
 def write_estimator(estimator: Any, path: Path, format: ModelFormat) -> None:
-    """Writes an estimator to a file.
+    """Writes an estimator to a skops, joblib or pickle file.
 
     Raises:
-        UsageError: ONNX, which is not a way to store an estimator.
         ArtifactError: The format cannot hold this estimator.
     """
-    if format is ModelFormat.ONNX:
-        raise UsageError(
-            "An estimator becomes ONNX by conversion, not by saving.",
-            hint="Save it with --format auto, then run: mlserve convert-onnx NAME",
-        )
     try:
         _dump(estimator, path, format)
     # What an estimator holds decides what comes out of writing it.

@@ -92,6 +92,9 @@ def _fill_from_estimator(
     signature = describe_estimator(estimator, inputs, columns=opened.columns)
     predictor = EstimatorPredictor(estimator, signature)
     rows = None if rows is None or inputs is None else replace(rows, inputs=inputs)
+    kind = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
+    if format is ModelFormat.ONNX:
+        return replace(_fill_converted(folder, predictor, rows), estimator=kind)
     check = expect_from_estimator(predictor, None if rows is None else rows.sample())
 
     def verify(path: Path, written: ModelFormat) -> None:
@@ -101,11 +104,28 @@ def _fill_from_estimator(
     written, reason = write_payload(estimator, folder, format, verify)
     return replace(
         _manifest(folder, predictor, rows),
-        estimator=f"{type(estimator).__module__}.{type(estimator).__qualname__}",
+        estimator=kind,
         format=written,
         format_reason=reason,
         libraries=library_versions(*_packages(estimator)),
         verified_rows=check.rows,
+    )
+
+
+def _fill_converted(folder: Path, predictor: EstimatorPredictor, rows: Rows | None) -> Manifest:
+    from mlserve_cli.conversion.convert import convert_to_onnx
+    from mlserve_cli.serialization.convert import onnx_payload
+
+    data = None if rows is None else rows.sample()
+    conversion = convert_to_onnx(predictor.estimator, predictor.signature, data=data)
+    path = folder / file_name(ModelFormat.ONNX)
+    path.write_bytes(conversion.model)
+    return replace(
+        _manifest(folder, OnnxPredictor(path, predictor.signature), rows),
+        format_reason="asked for; the estimator itself is not kept",
+        libraries=library_versions(*_packages(predictor.estimator), "onnxruntime"),
+        verified_rows=0 if rows is None else conversion.parity.rows,
+        onnx=onnx_payload(predictor.estimator, conversion, data),
     )
 
 

@@ -11,7 +11,5 @@ from sklearn.datasets import load_diabetes
 def test_elliptic_envelopes_are_exact(centered: bool, contamination: float, exact: Any) -> None:
     features, _ = load_diabetes(return_X_y=True)
     features = features[:, [0, 2, 3]] + 0.01 * np.arange(3)
-    model = EllipticEnvelope(
-        assume_centered=centered, contamination=contamination, random_state=0
-    )
+    model = EllipticEnvelope(assume_centered=centered, contamination=contamination, random_state=0)
     exact(model.fit(features), features)

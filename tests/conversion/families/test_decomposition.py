@@ -71,6 +71,7 @@ def test_codes_by_threshold_are_exact(
     exact(given.fit(features), features)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     ("model", "reason"),
     [

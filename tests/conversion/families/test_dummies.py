@@ -41,7 +41,7 @@ def test_regressors_are_exact(estimator: Any, exact: Any) -> None:
 
 
 def test_several_values_at_once(exact: Any) -> None:
-    features, classes = wine()
+    features, _ = wine()
     exact(DummyRegressor().fit(features, features[["x0", "x1"]]), features)
 
 

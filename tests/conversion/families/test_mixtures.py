@@ -10,10 +10,12 @@ from mlserve_cli.conversion.files import create_inference_session
 
 KINDS = ["full", "tied", "diag", "spherical"]
 MODELS = [
-    lambda kind: GaussianMixture(3, covariance_type=kind, random_state=0),
-    lambda kind: BayesianGaussianMixture(3, covariance_type=kind, random_state=0, max_iter=500),
+    lambda kind: GaussianMixture(n_components=3, covariance_type=kind, random_state=0),
     lambda kind: BayesianGaussianMixture(
-        3,
+        n_components=3, covariance_type=kind, random_state=0, max_iter=500
+    ),
+    lambda kind: BayesianGaussianMixture(
+        n_components=3,
         covariance_type=kind,
         weight_concentration_prior_type="dirichlet_distribution",
         random_state=0,

@@ -50,6 +50,7 @@ def agrees(model: Any, features: Any) -> None:
     found = OnnxPredictor(conversion.model, conversion.signature).predict(
         features, probabilities=True
     )
+    assert found.probabilities is not None
     np.testing.assert_array_equal(found.labels, model.predict(features))
     # By brute force scikit-learn takes the distance of equal rows for up to 1e-7 instead of 0.
     np.testing.assert_allclose(found.probabilities, model.predict_proba(features), atol=1e-6)

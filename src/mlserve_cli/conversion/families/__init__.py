@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from mlserve_cli.conversion.families import (
     boosted_trees,
     calibration,
+    catboost_trees,
     clusters,
     columns,
     covariance,
@@ -19,6 +20,7 @@ from mlserve_cli.conversion.families import (
     imputers,
     iterative,
     kernels,
+    lightgbm_trees,
     linear,
     mixtures,
     multiclass,
@@ -33,9 +35,11 @@ from mlserve_cli.conversion.families import (
     smooth,
     svm,
     targets,
+    text,
     trees,
     voting,
     voting_trees,
+    xgboost_trees,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 _FAMILIES = (
     boosted_trees,
     calibration,
+    catboost_trees,
     clusters,
     columns,
     covariance,
@@ -57,6 +62,7 @@ _FAMILIES = (
     functions,
     gaussian_process,
     imputers,
+    lightgbm_trees,
     iterative,
     kernels,
     linear,
@@ -73,9 +79,11 @@ _FAMILIES = (
     smooth,
     svm,
     targets,
+    text,
     trees,
     voting,
     voting_trees,
+    xgboost_trees,
 )
 
 TRANSFORMS: "Mapping[str, Transform]" = MappingProxyType(

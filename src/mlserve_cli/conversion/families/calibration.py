@@ -91,7 +91,7 @@ def _fixed(translator: "Translator", classifier: Any, table: "Table") -> Scores:
 
 
 def _tuned(translator: "Translator", classifier: Any, table: "Table") -> Scores:
-    positive = classifier._curve_scorer._get_pos_label()  # noqa: SLF001
+    positive = classifier._curve_scorer._get_pos_label()
     return _threshold(translator, classifier, table, float(classifier.best_threshold_), positive)
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def _comparable(x: "Tensor", centers: "NDArray[np.float64]") -> "Tensor":
     # Squared distances but for the part that is the same for every center, as scikit-learn
     # compares them.
-    return x @ (-2.0 * centers.T) + (centers**2).sum(axis=1)
+    sizes: NDArray[np.float64] = (centers**2).sum(axis=1)
+    return x @ (-2.0 * centers.T) + sizes
 
 
 def expanded_distances(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
@@ -32,7 +33,8 @@ def expanded_distances(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
         x: Shape `(rows, features)`.
         points: Shape `(points, features)`.
     """
-    squares = x @ (-2.0 * points.T) + x.reduce("SumSquare") + (points**2).sum(axis=1)
+    sizes: NDArray[np.float64] = (points**2).sum(axis=1)
+    squares = x @ (-2.0 * points.T) + x.reduce("SumSquare") + sizes
     return (squares < 0.0).where(squares * 0.0, squares)
 
 
@@ -76,8 +78,8 @@ def _bisecting(translator: "Translator", model: Any, table: Table) -> Scores:
         left = _comparable(x, centers).argmin().equals(0)
         return left.where(descend(node.left), descend(node.right))
 
-    labels = descend(model._bisecting_tree)  # noqa: SLF001
-    if model._bisecting_tree.left is None:  # noqa: SLF001
+    labels = descend(model._bisecting_tree)
+    if model._bisecting_tree.left is None:
         labels = x.columns(0, 1).is_nan().cast(Kind.INT64).reshape([-1]) * 0 + labels
     return Scores(labels=labels)
 
@@ -107,6 +109,12 @@ def _median(x: "Tensor", width: int) -> "Tensor":
     return (lowest.columns(width // 2 - 1, width // 2) + upper) / 2.0
 
 
+def _one_by_one(x: "Tensor", width: int) -> "Tensor":
+    # The sum in the order of the columns, as scikit-learn makes it for means.
+    axis = x.graph.constant(1, Kind.INT64)
+    return x.graph.add("CumSum", x, axis).columns(width - 1, width)
+
+
 def _reduction(name: str) -> "Pool":
     return lambda x, _: x.reduce(name)
 
@@ -115,7 +123,7 @@ _POOLS: "dict[str, Pool]" = {
     "amax": _reduction("Max"),
     "amin": _reduction("Min"),
     "max": _reduction("Max"),
-    "mean": lambda x, width: x.reduce("Sum") / float(width),
+    "mean": lambda x, width: _one_by_one(x, width) / float(width),
     "median": _median,
     "min": _reduction("Min"),
     "sum": _reduction("Sum"),

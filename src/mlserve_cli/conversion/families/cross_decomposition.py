@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def _predicted(_: "Translator", model: Any, table: Table) -> Scores:
-    centered = table.real() - model._x_mean  # noqa: SLF001
+    centered = table.real() - model._x_mean
     return Scores(labels=centered @ model.coef_.T + model.intercept_)
 
 
 def _projected(_: "Translator", model: Any, table: Table) -> Table:
-    scaled = (table.real() - model._x_mean) / model._x_std  # noqa: SLF001
+    scaled = (table.real() - model._x_mean) / model._x_std
     rotations = getattr(model, "x_rotations_", None)
     rotations = model.x_weights_ if rotations is None else rotations
     return Table.of(scaled @ rotations, rotations.shape[1])

@@ -26,7 +26,7 @@ def _projection(translator: "Translator", estimator: Any, table: Table) -> Table
     x = table.real()
     if estimator.solver == "svd":
         x = x - estimator.xbar_
-    width = min(estimator._max_components, estimator.scalings_.shape[1])  # noqa: SLF001
+    width = min(estimator._max_components, estimator.scalings_.shape[1])
     return Table.of(x @ estimator.scalings_[:, :width], width)
 
 

@@ -26,10 +26,10 @@ def _repeated(table: "Table", row: "Tensor") -> "Tensor":
 
 def _shares(estimator: Any, classes: "NDArray[Any]", prior: Any, constant: Any) -> Any:
     """Probabilities of the classes of one output."""
-    if estimator._strategy == "prior":  # noqa: SLF001
+    if estimator._strategy == "prior":
         return np.asarray(prior, np.float64)
     chosen = np.zeros(len(classes))
-    if estimator._strategy == "most_frequent":  # noqa: SLF001
+    if estimator._strategy == "most_frequent":
         chosen[np.argmax(prior)] = 1.0
     else:
         chosen[np.flatnonzero(classes == constant)] = 1.0
@@ -37,10 +37,8 @@ def _shares(estimator: Any, classes: "NDArray[Any]", prior: Any, constant: Any) 
 
 
 def _classifier(translator: "Translator", estimator: Any, table: "Table") -> Scores:
-    if estimator._strategy in ("stratified", "uniform"):  # noqa: SLF001
-        raise translator.unsupported(
-            f"The strategy {estimator._strategy!r} predicts at random."  # noqa: SLF001
-        )
+    if estimator._strategy in ("stratified", "uniform"):
+        raise translator.unsupported(f"The strategy {estimator._strategy!r} predicts at random.")
     if estimator.sparse_output_:
         raise translator.unsupported("Labels given as a sparse matrix have no ONNX form.")
     if estimator.n_outputs_ == 1:

@@ -43,7 +43,7 @@ def _covariance(
             # Noise is independent from row to row, also where a row equals a training row.
             return _constant(x, 0.0, len(points))
         case kernels.DotProduct:
-            return x @ points.T + kernel.sigma_0**2
+            return x @ points.T + float(kernel.sigma_0) ** 2
     return _stationary(translator, kernel, x, points)
 
 
@@ -58,18 +58,19 @@ def _stationary(
     """A kernel of nothing but the distance."""
     match type(kernel):
         case kernels.RBF | kernels.Matern:
-            scale = kernel.length_scale
+            scale = np.asarray(kernel.length_scale, np.float64)
             squares = squared_distances(x / scale, points / scale)
             if type(kernel) is kernels.RBF:
                 return (squares * -0.5).apply("Exp")
             return _matern(translator, kernel.nu, squares.apply("Sqrt"))
         case kernels.RationalQuadratic:
-            scale = 2 * kernel.alpha * kernel.length_scale**2
-            return (squared_distances(x, points) / scale + 1.0) ** -float(kernel.alpha)
+            doubled = 2.0 * float(kernel.alpha) * float(kernel.length_scale) ** 2
+            return (squared_distances(x, points) / doubled + 1.0) ** -float(kernel.alpha)
         case kernels.ExpSineSquared:
             far = squared_distances(x, points).apply("Sqrt")
-            wave = (far * (math.pi / kernel.periodicity)).apply("Sin") / kernel.length_scale
-            return (wave * wave * -2.0).apply("Exp")
+            wave = (far * (math.pi / float(kernel.periodicity))).apply("Sin")
+            scaled = wave / float(kernel.length_scale)
+            return (scaled * scaled * -2.0).apply("Exp")
     raise translator.unsupported(f"Kernel {type(kernel).__name__} has no ONNX form.")
 
 
@@ -93,14 +94,13 @@ def _matern(translator: "Translator", nu: float, far: "Tensor") -> "Tensor":
 def _variance(kernel: Any, x: "Tensor") -> "Tensor":
     """`kernel.diag(x)`, shape `(rows, 1)`, or `(1, 1)` where it is the same for all rows."""
     match type(kernel):
-        case kernels.Sum:
-            return _variance(kernel.k1, x) + _variance(kernel.k2, x)
-        case kernels.Product:
-            return _variance(kernel.k1, x) * _variance(kernel.k2, x)
+        case kernels.Sum | kernels.Product:
+            first, second = _variance(kernel.k1, x), _variance(kernel.k2, x)
+            return first + second if type(kernel) is kernels.Sum else first * second
         case kernels.Exponentiation:
             return _variance(kernel.kernel, x) ** float(kernel.exponent)
         case kernels.DotProduct:
-            return (x * x).reduce("Sum") + kernel.sigma_0**2
+            return (x * x).reduce("Sum") + float(kernel.sigma_0) ** 2
         case kernels.ConstantKernel:
             return x.graph.constant([[kernel.constant_value]])
         case kernels.WhiteKernel:
@@ -111,7 +111,7 @@ def _variance(kernel: Any, x: "Tensor") -> "Tensor":
 def _regressor(translator: "Translator", estimator: Any, table: "Table") -> Scores:
     covariance = _covariance(translator, estimator.kernel_, table.real(), estimator.X_train_)
     weights = np.asarray(estimator.alpha_).reshape(len(estimator.alpha_), -1)
-    spread, middle = estimator._y_train_std, estimator._y_train_mean  # noqa: SLF001
+    spread, middle = estimator._y_train_std, estimator._y_train_mean
     return Scores(labels=(covariance @ weights) * spread + middle)
 
 

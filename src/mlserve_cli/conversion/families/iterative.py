@@ -28,14 +28,14 @@ def _in_rounds(translator: "Translator", imputer: Any, table: Table, initial: Ta
         return initial
     start = initial.real()
     columns = [start.columns(position, position + 1) for position in range(initial.width)]
-    empty = np.asarray(imputer._is_empty_feature)  # noqa: SLF001
+    empty = np.asarray(imputer._is_empty_feature)
     kept = np.flatnonzero(~empty | imputer.keep_empty_features)
     mask = missing_mask(table.real().gather(kept, axis=1), imputer.missing_values)
     if empty[kept].any():
         # Columns that had no value at all keep what the first imputation gives them.
         mask = mask & translator.graph.constant(~empty[kept][None, :], Kind.BOOL)
     missing = [mask.gather([position], axis=1) for position in range(len(kept))]
-    lowest, highest = imputer._min_value, imputer._max_value  # noqa: SLF001
+    lowest, highest = imputer._min_value, imputer._max_value
     for step, (feature, neighbours, estimator) in enumerate(imputer.imputation_sequence_):
         others = translator.graph.concatenate([columns[position] for position in neighbours])
         with translator.step(f"imputation {step}"):

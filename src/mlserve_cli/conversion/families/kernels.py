@@ -4,19 +4,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlserve_cli.conversion.distances import Metric, folded, metric_of
+from mlserve_cli.conversion.distances import Metric, folded
 from mlserve_cli.conversion.families.clusters import expanded_distances
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.table import Table
 from mlserve_cli.conversion.translator import Scores
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from mlserve_cli.conversion.graph import Tensor
     from mlserve_cli.conversion.translator import Score, Transform, Translator
+
+    Kernel = Callable[[Tensor, NDArray[np.float64]], Tensor]
 
 
 def kernel_matrix(
@@ -42,44 +44,50 @@ def kernel_matrix(
     fixed = np.asarray(points.toarray() if hasattr(points, "toarray") else points)
     if fixed.dtype == np.float32:
         raise translator.unsupported("The kernel was fitted in single precision.")
+    if name not in _KERNELS:
+        raise translator.unsupported(f"The kernel {name!r} has no ONNX form here.")
     x = table.real()
+    if name in _PLAIN:
+        return _PLAIN[name](x, fixed)
     given = parameters.get("gamma")
-    # The additive kernel has no scale, and that of chi-squared is 1.
+    # That of chi-squared is 1.
     gamma = float((1.0 if name == "chi2" else 1.0 / table.width) if given is None else given)
-    if name == "linear":
-        return x @ fixed.T
-    if name in ("poly", "polynomial", "sigmoid"):
-        shifted = (x @ fixed.T) * gamma + float(parameters.get("coef0", 1.0))
-        if name == "sigmoid":
-            return shifted.apply("Tanh")
-        return shifted ** float(parameters.get("degree", 3))
-    if name == "rbf":
-        return (expanded_distances(x, fixed) * -gamma).apply("Exp")
-    if name == "cosine":
-        return _unit(x) @ _unit_rows(fixed).T
-    if name == "laplacian":
-        metric = metric_of("manhattan", {}, table.width)
-        assert metric is not None
-        return (folded(x, fixed, metric) * -gamma).apply("Exp")
-    if name in ("chi2", "additive_chi2"):
-        distance = folded(x, fixed, Metric(_chi_squared))
-        return -distance if name == "additive_chi2" else (distance * -gamma).apply("Exp")
-    raise translator.unsupported(f"The kernel {name!r} has no ONNX form here.")
+    if name in _OF_DISTANCES:
+        return (_OF_DISTANCES[name](x, fixed) * -gamma).apply("Exp")
+    shifted = (x @ fixed.T) * gamma + float(parameters.get("coef0", 1.0))
+    return shifted.apply("Tanh") if name == "sigmoid" else shifted ** parameters.get("degree", 3)
 
 
-def _chi_squared(row: "Tensor", points: "Tensor") -> "Tensor":
+def _linear(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
+    return x @ points.T
+
+
+def _cosine(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
+    size = x.reduce("SumSquare").apply("Sqrt")
+    lengths = np.sqrt((points**2).sum(axis=1, keepdims=True))
+    units = points / np.where(lengths == 0.0, 1.0, lengths)
+    return (x / size.equals(0.0).where(size + 1.0, size)) @ units.T
+
+
+def _manhattan(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
+    return folded(x, points, Metric(_absolute))
+
+
+def _absolute(row: "Tensor", points: "Tensor") -> "Tensor":
+    return (row - points).apply("Abs")
+
+
+def _chi_squared(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
+    return folded(x, points, Metric(_share_of_square))
+
+
+def _additive_chi_squared(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
+    return -_chi_squared(x, points)
+
+
+def _share_of_square(row: "Tensor", points: "Tensor") -> "Tensor":
     difference, total = row - points, row + points
     return difference * difference / total.equals(0.0).where(total + 1.0, total)
-
-
-def _unit(x: "Tensor") -> "Tensor":
-    size = x.reduce("SumSquare").apply("Sqrt")
-    return x / size.equals(0.0).where(size + 1.0, size)
-
-
-def _unit_rows(points: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    size = np.sqrt((points**2).sum(axis=1, keepdims=True))
-    return np.asarray(points / np.where(size == 0.0, 1.0, size))
 
 
 def _ridge(translator: "Translator", model: Any, table: Table) -> Scores:
@@ -108,12 +116,13 @@ def _principal(translator: "Translator", model: Any, table: Table) -> Table:
     known = values != 0.0
     scaled = np.zeros_like(model.eigenvectors_)
     scaled[:, known] = model.eigenvectors_[:, known] / np.sqrt(values[known])
-    return Table.of(_centered(model._centerer, kernel) @ scaled, len(values))  # noqa: SLF001
+    return Table.of(_centered(model._centerer, kernel) @ scaled, len(values))
 
 
 def _centered(centerer: Any, kernel: "Tensor") -> "Tensor":
     means = kernel.reduce("Sum") / float(len(centerer.K_fit_rows_))
-    return kernel - centerer.K_fit_rows_ - means + float(centerer.K_fit_all_)
+    average = float(centerer.K_fit_all_)
+    return kernel - np.asarray(centerer.K_fit_rows_, np.float64) - means + average
 
 
 def _centerer(_: "Translator", centerer: Any, table: Table) -> Table:
@@ -145,8 +154,8 @@ def _additive(translator: "Translator", sampler: Any, table: Table) -> Table:
     parts = [(x * float(interval)).apply("Sqrt")]
     for step in range(1, sampler.sample_steps):
         factor = (x * (2.0 * float(interval)) / np.cosh(np.pi * step * interval)).apply("Sqrt")
-        for wave in ("Cos", "Sin"):
-            parts.append(zero.where(nothing, factor * (logarithm * float(step)).apply(wave)))
+        waves = [(logarithm * float(step)).apply(wave) for wave in ("Cos", "Sin")]
+        parts += [zero.where(nothing, factor * wave) for wave in waves]
     return Table.of(translator.graph.concatenate(parts), table.width * len(parts))
 
 
@@ -180,6 +189,19 @@ def _sketch(translator: "Translator", sketch: Any, table: Table) -> Table:
     result = real @ (cosines * twice).T - imaginary @ (sines * twice).T
     return Table.of(result, count)
 
+
+_PLAIN: "dict[str, Kernel]" = {
+    "additive_chi2": _additive_chi_squared,
+    "cosine": _cosine,
+    "linear": _linear,
+}
+# Exponentials of what these give.
+_OF_DISTANCES: "dict[str, Kernel]" = {
+    "chi2": _chi_squared,
+    "laplacian": _manhattan,
+    "rbf": expanded_distances,
+}
+_KERNELS = {*_PLAIN, *_OF_DISTANCES, "poly", "polynomial", "sigmoid"}
 
 TRANSFORMS: "dict[str, Transform]" = {
     "sklearn.AdditiveChi2Sampler": _additive,

@@ -22,7 +22,7 @@ def _mixture(_: "Translator", model: Any, table: "Table") -> Scores:
     if type(model).__name__ == "BayesianGaussianMixture":
         freedom = model.degrees_of_freedom_
         density = density - 0.5 * width * np.log(freedom) + _expected(model, width)
-    weighted = density + model._estimate_log_weights()  # noqa: SLF001
+    weighted = density + model._estimate_log_weights()
     shifted = weighted - weighted.reduce("Max")
     total = shifted.apply("Exp").reduce("Sum").apply("Log")
     return Scores(labels=weighted.argmax(), probabilities=(shifted - total).apply("Exp"))
@@ -30,7 +30,8 @@ def _mixture(_: "Translator", model: Any, table: "Table") -> Scores:
 
 def _exponents(model: Any, x: "Tensor") -> "Tensor":
     """Squared distances from the means, scaled by the covariances, shape `(rows, components)`."""
-    means, factors = model.means_, model.precisions_cholesky_
+    means: NDArray[np.float64] = model.means_
+    factors: NDArray[np.float64] = model.precisions_cholesky_
     if model.covariance_type in ("full", "tied"):
         each = factors if model.covariance_type == "full" else [factors] * len(means)
         parts = [
@@ -40,17 +41,18 @@ def _exponents(model: Any, x: "Tensor") -> "Tensor":
         return x.graph.concatenate(parts)
     precisions = factors**2
     if model.covariance_type == "diag":
-        middle = (means**2 * precisions).sum(axis=1)
-        return middle - 2.0 * (x @ (means * precisions).T) + (x * x) @ precisions.T
+        middle: NDArray[np.float64] = (means**2 * precisions).sum(axis=1)
+        return (x @ (means * precisions).T) * -2.0 + middle + (x * x) @ precisions.T
     middle = (means**2).sum(axis=1) * precisions
-    return middle - 2.0 * ((x @ means.T) * precisions) + x.reduce("SumSquare") * precisions[None, :]
+    product = (x @ means.T) * precisions
+    return product * -2.0 + middle + x.reduce("SumSquare") * precisions[None, :]
 
 
 def _determinants(model: Any, width: int) -> "NDArray[np.float64]":
     """Half the logarithm of the determinant of each component's precision."""
     factors = np.asarray(model.precisions_cholesky_)
     if model.covariance_type == "spherical":
-        return width * np.log(factors)
+        return np.asarray(width * np.log(factors))
     if model.covariance_type != "diag":
         factors = np.diagonal(factors, axis1=-2, axis2=-1)
     return np.asarray(np.log(factors).sum(axis=-1))

@@ -59,7 +59,7 @@ def _middle(estimator: Any) -> float:
 def _one_versus_rest(translator: "Translator", model: Any, table: "Table") -> Scores:
     found = _members(translator, model, table)
     joined = translator.graph.concatenate(_confidences(translator, model, found))
-    scores = {
+    scores: dict[str, Any] = {
         "probabilities": _shares(translator, model, found),
         "decision": joined if hasattr(model.estimators_[0], "decision_function") else None,
     }

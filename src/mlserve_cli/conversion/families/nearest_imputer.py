@@ -24,11 +24,11 @@ def _impute(translator: "Translator", imputer: Any, table: Table) -> Table:
     if not is_missing(imputer.missing_values):
         holes = x.equals(float(imputer.missing_values))
         x = holes.where(translator.graph.constant(np.nan), x)
-    known = np.where(imputer._mask_fit_X, np.nan, imputer._fit_X)  # noqa: SLF001
+    known = np.where(imputer._mask_fit_X, np.nan, imputer._fit_X)
     far = _distances(x, known)
     columns = []
     for position in range(table.width):
-        if imputer._valid_mask[position]:  # noqa: SLF001
+        if imputer._valid_mask[position]:
             columns.append(
                 _column(imputer, x.columns(position, position + 1), far, known, position)
             )

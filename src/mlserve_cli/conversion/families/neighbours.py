@@ -1,7 +1,9 @@
 """Models that look at the nearest training rows, or at those within a radius.
 
-Of training rows at the same distance the first counts. scikit-learn takes whichever its search
-meets first, so where such a tie decides, the verification of the conversion finds it.
+Where training rows are at the same distance, the same ones count as in scikit-learn, with two
+exceptions that the verification of a conversion finds: by brute force, scikit-learn computes
+Euclidean distances in a way that is off by some digits and breaks ties by that; and some metrics
+leave the choice to `numpy.argpartition`.
 """
 
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from mlserve_cli.conversion.distances import folded, metric_of
 from mlserve_cli.conversion.families.linear import outliers
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.labels import classified, label_constant
+from mlserve_cli.conversion.nearest import nearest, visits_of_tree
 from mlserve_cli.conversion.table import Table
 from mlserve_cli.conversion.translator import Scores
 
@@ -34,41 +37,43 @@ class Distances:
     Attributes:
         order: Numbers in the order of the distances, shape `(rows, training rows)`.
         actual: The distances themselves.
+        points: Number of training rows.
         limit: What `order` is at the radius, where there is one.
+        visits: When a search in a tree comes to each training row, where there is a tree.
     """
 
     order: "Tensor"
     actual: "Tensor"
+    points: int
     limit: float = 0.0
+    visits: "Tensor | None" = None
 
     def nearest(self, count: int) -> "tuple[Tensor, Tensor]":
         """Positions and distances of the nearest training rows, each `(rows, count)`."""
-        graph = self.order.graph
-        size = graph.constant([count], Kind.INT64)
-        kinds = (self.order.kind, Kind.INT64)
-        _, index = graph.add_many("TopK", (self.order, size), kinds, largest=0)
-        return index, graph.add("GatherElements", self.actual, index, axis=1)
+        index = nearest(self.order, self.points, count, self.visits)
+        return index, self.order.graph.add("GatherElements", self.actual, index, axis=1)
 
 
 def distances(translator: "Translator", estimator: Any, table: Table) -> Distances:
     """Distances as the estimator measures them."""
-    points, radius = estimator._fit_X, float(getattr(estimator, "radius", None) or 0.0)  # noqa: SLF001
+    points, radius = estimator._fit_X, float(getattr(estimator, "radius", None) or 0.0)
     sparse = hasattr(points, "toarray")
     if estimator.metric == "precomputed":
         if sparse:
             raise translator.unsupported("Distances given as a sparse matrix have no ONNX form.")
-        return Distances(table.real(), table.real(), radius)
+        return Distances(table.real(), table.real(), points.shape[0], radius)
     x, points = table.real(), np.asarray(points.toarray() if sparse else points, np.float64)
     if estimator.effective_metric_ == "cosine":
         actual = _cosine(x, points)
-        return Distances(actual, actual, radius)
+        return Distances(actual, actual, len(points), radius)
     metric = metric_of(
         estimator.effective_metric_, estimator.effective_metric_params_, points.shape[1]
     )
     if metric is None:
         raise translator.unsupported(f"Metric {estimator.effective_metric_!r} has no ONNX form.")
     order = folded(x, points, metric)
-    return Distances(order, metric.root(order), metric.power(radius))
+    visits = visits_of_tree(x, estimator._tree, metric) if estimator._tree is not None else None
+    return Distances(order, metric.root(order), len(points), metric.power(radius), visits)
 
 
 def _cosine(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
@@ -98,7 +103,7 @@ def inverse_distances(actual: "Tensor") -> "Tensor":
 
 def _targets(estimator: Any) -> "tuple[list[NDArray[Any]], NDArray[Any]]":
     """Classes of each output, and their positions, shape `(training rows, outputs)`."""
-    classes, positions = estimator.classes_, estimator._y  # noqa: SLF001
+    classes, positions = estimator.classes_, estimator._y
     if not estimator.outputs_2d_:
         classes, positions = [classes], positions.reshape(-1, 1)
     return list(classes), positions
@@ -133,7 +138,7 @@ def _nearest_regressor(translator: "Translator", estimator: Any, table: Table) -
     count = estimator.n_neighbors
     index, actual = distances(translator, estimator, table).nearest(count)
     weights = _weights(translator, estimator, actual)
-    known = np.asarray(estimator._y, np.float64).reshape(len(estimator._y), -1)  # noqa: SLF001
+    known = np.asarray(estimator._y, np.float64).reshape(len(estimator._y), -1)
     values = translator.graph.constant(known).gather(index)
     total = (values * weights.reshape([0, count, 1])).reduce("Sum", 1, keep=False)
     return Scores(labels=total / weights.reduce("Sum"))
@@ -185,7 +190,7 @@ def _by_position(estimator: Any) -> bool:
 
     return bool(
         estimator.weights == "uniform"
-        and estimator._fit_method == "brute"  # noqa: SLF001
+        and estimator._fit_method == "brute"
         and not estimator.outputs_2d_
         and estimator.effective_metric_ in RadiusNeighborsClassMode.valid_metrics()
     )
@@ -193,7 +198,7 @@ def _by_position(estimator: Any) -> bool:
 
 def _radius_regressor(translator: "Translator", estimator: Any, table: Table) -> Scores:
     weights, _ = _within(translator, estimator, table)
-    known = np.asarray(estimator._y, np.float64).reshape(len(estimator._y), -1)  # noqa: SLF001
+    known = np.asarray(estimator._y, np.float64).reshape(len(estimator._y), -1)
     # Without neighbours, 0 / 0 is NaN, as scikit-learn answers.
     return Scores(labels=(weights @ known) / weights.reduce("Sum"))
 
@@ -201,9 +206,9 @@ def _radius_regressor(translator: "Translator", estimator: Any, table: Table) ->
 def _local_outliers(translator: "Translator", estimator: Any, table: Table) -> Scores:
     graph, count = translator.graph, estimator.n_neighbors_
     index, actual = distances(translator, estimator, table).nearest(count)
-    reach = graph.constant(estimator._distances_fit_X_[:, count - 1]).gather(index)  # noqa: SLF001
+    reach = graph.constant(estimator._distances_fit_X_[:, count - 1]).gather(index)
     density = 1.0 / (graph.add("Max", actual, reach).reduce("Mean") + 1e-10)
-    ratios = graph.constant(estimator._lrd).gather(index) / density  # noqa: SLF001
+    ratios = graph.constant(estimator._lrd).gather(index) / density
     return outliers(-ratios.reduce("Mean") - float(estimator.offset_))
 
 

@@ -36,7 +36,7 @@ def _forward(estimator: Any, table: Table) -> "Tensor":
 
 def _classifier(_: "Translator", estimator: Any, table: Table) -> Scores:
     outputs = _forward(estimator, table)
-    binarizer = estimator._label_binarizer  # noqa: SLF001
+    binarizer = estimator._label_binarizer
     if binarizer.y_type_.startswith("multilabel"):
         return Scores(labels=(outputs > 0.5).cast(Kind.INT64), probabilities=outputs)
     if estimator.n_outputs_ == 1:

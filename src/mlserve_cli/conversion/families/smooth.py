@@ -38,10 +38,6 @@ def _isotonic(translator: "Translator", model: Any, table: Table) -> Scores:
     return Scores(labels=isotonic_values(translator, model, table.real()))
 
 
-def _isotonic_transform(translator: "Translator", model: Any, table: Table) -> Table:
-    return Table.of(isotonic_values(translator, model, table.real()), 1)
-
-
 def _quantile(_: "Translator", transformer: Any, table: Table) -> Table:
     x = table.real()
     graph = x.graph
@@ -63,8 +59,8 @@ def _quantile(_: "Translator", transformer: Any, table: Table) -> Table:
 
 
 def _clipped_quantile(share: "Tensor") -> "Tensor":
-    ends = norm.ppf([_BOUNDS_THRESHOLD - np.spacing(1), 1 - (_BOUNDS_THRESHOLD - np.spacing(1))])
-    return clip(normal_quantile(share), *ends)
+    least = _BOUNDS_THRESHOLD - np.spacing(1)
+    return clip(normal_quantile(share), float(norm.ppf(least)), float(norm.ppf(1 - least)))
 
 
 def inverse_quantile(transformer: Any, x: "Tensor") -> "Tensor":
@@ -84,8 +80,9 @@ def inverse_quantile(transformer: Any, x: "Tensor") -> "Tensor":
     return lowest.where(ends[0], highest.where(ends[1], values))
 
 
-def _splines(_: "Translator", transformer: Any, table: Table) -> Table:
+def _splines(translator: "Translator", transformer: Any, table: Table) -> Table:
     x = table.real()
+    edge = transformer.degree
     count = transformer.bsplines_[0].c.shape[1]
     kept = count if transformer.include_bias else count - 1
     parts = []
@@ -93,13 +90,23 @@ def _splines(_: "Translator", transformer: Any, table: Table) -> Table:
         column = x.columns(position, position + 1)
         missing = column.is_nan()
         known = missing.where(x.graph.constant(float(spline.t[spline.k])), column)
-        values = _extrapolated(known, transformer.extrapolation, spline)
+        if transformer.extrapolation == "constant":
+            values = _extended(known, spline, edge, edge, steep=0.0)
+        elif transformer.extrapolation == "linear":
+            outer = max(edge, min(edge + 1, 2))
+            if spline.t[edge] > spline.t[-edge - 1]:
+                raise translator.unsupported("SplineTransformer has too few knots for lines.")
+            values = _extended(known, spline, edge, outer, steep=1.0)
+            # For degrees 0 and 1 scikit-learn goes on with one more from the next column on.
+            edge = outer
+        else:
+            values = _continued(known, transformer.extrapolation, spline)
         # Missing values are zeros, where they are allowed at all.
         parts.append(missing.where(x.graph.constant(0.0), values).columns(0, kept))
     return Table.of(x.graph.concatenate(parts), kept * len(parts))
 
 
-def _extrapolated(x: "Tensor", extrapolation: str, spline: Any) -> "Tensor":
+def _continued(x: "Tensor", extrapolation: str, spline: Any) -> "Tensor":
     degree = spline.k
     low, high = float(spline.t[degree]), float(spline.t[len(spline.t) - degree - 1])
     if extrapolation == "periodic":
@@ -110,24 +117,31 @@ def _extrapolated(x: "Tensor", extrapolation: str, spline: Any) -> "Tensor":
         return _basis(low + (rest < 0.0).where(rest + period, rest), spline)
     if extrapolation == "continue":
         return _basis(x, spline)
+    outside = (x < low) | (x > high)
+    return outside.where(x.graph.constant(np.nan), _basis(clip(x, low, high), spline))
+
+
+def _extended(x: "Tensor", spline: Any, edge: int, outer: int, *, steep: float) -> "Tensor":
+    """Splines that go on as lines before knot `edge` and after its counterpart from the right.
+
+    Args:
+        x: One column.
+        spline: The splines.
+        edge: Number of the knot.
+        outer: How many splines go on from either end; the others are zero there.
+        steep: 1 for lines as steep as the splines, 0 for level ones.
+    """
+    low, high = float(spline.t[edge]), float(spline.t[-edge - 1])
     values = _basis(clip(x, low, high), spline)
-    if extrapolation == "error":
-        outside = (x < low) | (x > high)
-        return outside.where(x.graph.constant(np.nan), values)
-    constant = extrapolation == "constant"
-    edges = degree if constant else max(degree, min(degree + 1, 2))
-    below = _line(x, spline, low, slice(0, edges), flat=constant)
-    above = _line(x, spline, high, slice(spline.c.shape[1] - edges, None), flat=constant)
+    first, last = slice(0, outer), slice(spline.c.shape[1] - outer, None)
+    lines = []
+    for end, kept in ((low, first), (high, last)):
+        heights, slopes = np.zeros((2, 1, spline.c.shape[1]))
+        heights[0, kept] = spline(end)[kept]
+        slopes[0, kept] = steep * spline(end, nu=1)[kept]
+        lines.append(x.graph.constant(heights) + (x - end) * slopes)
+    below, above = lines
     return (x < low).where(below, (x > high).where(above, values))
-
-
-def _line(x: "Tensor", spline: Any, end: float, edge: slice, *, flat: bool) -> "Tensor":
-    # Only the splines next to the end go on; the others are zero.
-    heights, slopes = np.zeros((2, 1, spline.c.shape[1]))
-    heights[0, edge] = spline(end)[edge]
-    if not flat:
-        slopes[0, edge] = spline(end, nu=1)[edge]
-    return x.graph.constant(heights) + (x - end) * slopes
 
 
 def _basis(x: "Tensor", spline: Any) -> "Tensor":
@@ -139,8 +153,10 @@ def _basis(x: "Tensor", spline: Any) -> "Tensor":
     count = len(knots) - degree - 1
     # Values outside are in the outermost interval that has all its splines.
     number = interval_numbers(x, [knots[degree + 1 : count]])
-    around = x.graph.constant(knots).gather(number + np.arange(2 * degree + 2)[None, :]).reshape(
-        [-1, 2 * degree + 2]
+    around = (
+        x.graph.constant(knots)
+        .gather(number + np.arange(2 * degree + 2)[None, :])
+        .reshape([-1, 2 * degree + 2])
     )
     knot = [around.columns(place, place + 1) for place in range(2 * degree + 2)]
     # Of the interval from knot `degree` to the next: the splines that are not zero there.
@@ -170,7 +186,6 @@ def _basis(x: "Tensor", spline: Any) -> "Tensor":
 
 
 TRANSFORMS: "dict[str, Transform]" = {
-    "sklearn.IsotonicRegression": _isotonic_transform,
     "sklearn.QuantileTransformer": _quantile,
     "sklearn.SplineTransformer": _splines,
 }

@@ -39,7 +39,7 @@ def _kernel(translator: "Translator", estimator: Any, table: "Table") -> "Tensor
     if estimator.kernel == "precomputed":
         return table.select(estimator.support_.tolist()).real()
     x, vectors = table.real(), _dense(estimator.support_vectors_)
-    gamma = float(estimator._gamma)  # noqa: SLF001
+    gamma = float(estimator._gamma)
     if estimator.kernel == "rbf":
         return (squared_distances(x, vectors) * -gamma).apply("Exp")
     product = x @ vectors.T
@@ -51,14 +51,14 @@ def _kernel(translator: "Translator", estimator: Any, table: "Table") -> "Tensor
 
 def _sum(translator: "Translator", estimator: Any, table: "Table") -> "Tensor":
     """The only score of a regressor or outlier detector, shape `(rows, 1)`."""
-    coefficients = _dense(estimator._dual_coef_).reshape(-1, 1)  # noqa: SLF001
+    coefficients = _dense(estimator._dual_coef_).reshape(-1, 1)
     kernel = _kernel(translator, estimator, table)
-    return kernel @ coefficients + np.ravel(estimator._intercept_)  # noqa: SLF001
+    return kernel @ coefficients + np.ravel(estimator._intercept_)
 
 
 def _pairs(translator: "Translator", estimator: Any, table: "Table") -> "Tensor":
     """Scores of the first of each two classes against the second, shape `(rows, pairs)`."""
-    dual = _dense(estimator._dual_coef_)  # noqa: SLF001
+    dual = _dense(estimator._dual_coef_)
     ends = np.cumsum(estimator.n_support_)
     pairs = list(combinations(range(len(estimator.classes_)), 2))
     coefficients = np.zeros((dual.shape[1], len(pairs)))
@@ -67,16 +67,14 @@ def _pairs(translator: "Translator", estimator: Any, table: "Table") -> "Tensor"
             vectors = slice(ends[one] - estimator.n_support_[one], ends[one])
             coefficients[vectors, position] = dual[other, vectors]
     kernel = _kernel(translator, estimator, table)
-    return kernel @ coefficients + estimator._intercept_  # noqa: SLF001
+    return kernel @ coefficients + np.ravel(estimator._intercept_)
 
 
-def _sides(classes: int) -> "NDArray[np.float64]":
-    """Which class stands first and second in each pair, shape `(2, pairs, classes)`."""
+def _sides(classes: int) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """Which class stands first and which second in each pair, `(pairs, classes)` each."""
     pairs = list(combinations(range(classes), 2))
-    sides = np.zeros((2, len(pairs), classes))
-    for position, pair in enumerate(pairs):
-        sides[[0, 1], position, pair] = 1.0
-    return sides
+    every = np.eye(classes)
+    return every[[pair[0] for pair in pairs]], every[[pair[1] for pair in pairs]]
 
 
 def _votes(first_wins: "Tensor", classes: int) -> "Tensor":
@@ -105,7 +103,7 @@ def _classifier(translator: "Translator", estimator: Any, table: "Table") -> Sco
             raise translator.unsupported("break_ties needs decision_function_shape='ovr'.")
         index = decision.argmax()
     probabilities = None
-    if estimator._probA.size:  # noqa: SLF001
+    if estimator._probA.size:
         probabilities = _probabilities(scores, estimator, classes)
     return classified(estimator.classes_, index, probabilities=probabilities, decision=decision)
 
@@ -113,7 +111,7 @@ def _classifier(translator: "Translator", estimator: Any, table: "Table") -> Sco
 def _probabilities(scores: "Tensor", estimator: Any, classes: int) -> "Tensor":
     """Probabilities that agree best with those of all pairs, as far as libsvm looks for them."""
     graph = scores.graph
-    sigmoid = (-(scores * estimator._probA + estimator._probB)).apply("Sigmoid")  # noqa: SLF001
+    sigmoid = (-(scores * estimator._probA + estimator._probB)).apply("Sigmoid")
     limits = graph.constant(_LEAST_PROBABILITY), graph.constant(1.0 - _LEAST_PROBABILITY)
     pairwise = graph.add("Clip", sigmoid, *limits)
     against, diagonal = _coupling(pairwise, classes)

@@ -40,11 +40,11 @@ def _standard(_: "Translator", scaler: Any, values: "Tensor") -> "Tensor":
 
 
 def _min_max(_: "Translator", scaler: Any, values: "Tensor") -> "Tensor":
-    return (values - scaler.min_) / scaler.scale_
+    return (values - np.asarray(scaler.min_)) / np.asarray(scaler.scale_)
 
 
 def _max_abs(_: "Translator", scaler: Any, values: "Tensor") -> "Tensor":
-    return values * scaler.scale_
+    return values * np.asarray(scaler.scale_)
 
 
 def _robust(_: "Translator", scaler: Any, values: "Tensor") -> "Tensor":
@@ -66,7 +66,7 @@ def _quantile(_: "Translator", transformer: Any, values: "Tensor") -> "Tensor":
 
 def _power(translator: "Translator", transformer: Any, values: "Tensor") -> "Tensor":
     if transformer.standardize:
-        values = _standard(translator, transformer._scaler, values)  # noqa: SLF001
+        values = _standard(translator, transformer._scaler, values)
     undo = _yeo_johnson if transformer.method == "yeo-johnson" else _box_cox
     columns = [
         undo(values.columns(position, position + 1), float(power))

@@ -140,6 +140,11 @@ def _bounded_words(text: Tensor) -> Tensor:
     """Characters of the words, each word between two spaces, and something between two words."""
     graph = text.graph
     words = tokens(text, f"{_OTHER}+")
+    # One more, which is empty, since a tensor without columns would lose its dimensions.
+    rows = graph.add("Shape", words, kind=Kind.INT64, start=0, end=1)
+    column = graph.concatenate([rows, graph.constant([1], Kind.INT64)], axis=0)
+    blank = graph.add("Expand", graph.constant([[""]], Kind.STRING), column)
+    words = graph.concatenate([words, blank])
     space = graph.constant(" ", Kind.STRING)
     padded = graph.add("StringConcat", graph.add("StringConcat", space, words), space)
     padded = words.equals("").where(words, padded)
@@ -148,7 +153,6 @@ def _bounded_words(text: Tensor) -> Tensor:
     ones = shape * [1, 1, 0] + [0, 0, 1]
     gap = graph.add("Expand", graph.constant([[[""]]], Kind.STRING), ones)
     spread = graph.concatenate([single, gap], axis=2)
-    rows = shape.gather([0])
     across = shape.gather([1]) * (shape.gather([2]) + 1)
     return graph.add("Reshape", spread, graph.concatenate([rows, across], axis=0), allowzero=1)
 

@@ -56,7 +56,7 @@ def response_method(estimator: Any, names: "Sequence[str]") -> str:
 
 def _weights(voting: Any) -> "NDArray[np.float64] | None":
     # Weights of estimators that were dropped do not count.
-    weights = voting._weights_not_none  # noqa: SLF001
+    weights = voting._weights_not_none
     return None if weights is None else np.asarray(weights, dtype=np.float64)
 
 
@@ -109,7 +109,7 @@ def _answers(translator: "Translator", stacking: Any, table: Table) -> Table:
     if isinstance(getattr(stacking, "_label_encoder", None), list):
         raise translator.unsupported("StackingClassifier of several outputs has no ONNX form here.")
     found = scored(translator, stacking.estimators_, table)
-    widths = stacking._n_feature_outs  # noqa: SLF001
+    widths = stacking._n_feature_outs
     parts = []
     for scores, method, width in zip(found, stacking.stack_method_, widths, strict=True):
         answer = response(translator, scores, method)

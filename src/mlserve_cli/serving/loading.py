@@ -1,0 +1,81 @@
+"""Models read from disk for serving."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mlserve_cli.errors import CorruptArtifactError, ModelNotFoundError
+from mlserve_cli.inference.predictor import Engine
+from mlserve_cli.serialization.load import load_predictor
+from mlserve_cli.serialization.models import DEFAULT_MODELS, ModelFile, find_model
+from mlserve_cli.serialization.repository import Artifact, ModelRepository
+from mlserve_cli.serving.model import LoadedModel
+
+# As `save_model` names it.
+_EXAMPLE_NAME = "example.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where models come from and how they are loaded.
+
+    Attributes:
+        models: Folder of the model repository.
+        engine: Where scoring runs; None takes ONNX where a model has it.
+        trust: Types to load although mlserve does not know them.
+    """
+
+    models: str | Path = DEFAULT_MODELS
+    engine: Engine | None = None
+    trust: Collection[str] = ()
+
+    def load(self, model: str | Path) -> LoadedModel:
+        """One model, by name, name and version, or path; see `load_model`.
+
+        Raises:
+            MlserveError: There is no such model, or it cannot be loaded.
+        """
+        found = find_model(model, models=self.models)
+        path = found.path if isinstance(found, Artifact | ModelFile) else model
+        predictor = load_predictor(path, engine=self.engine, models=self.models, trust=self.trust)
+        if isinstance(found, ModelFile):
+            return LoadedModel(found.name, 1, predictor)
+        manifest = found.manifest
+        return LoadedModel(manifest.name, manifest.version, predictor, _example(found))
+
+    def load_all(self, names: Sequence[str | Path] = ()) -> list[LoadedModel]:
+        """The named models, or the newest version of every model in the repository.
+
+        Raises:
+            ModelNotFoundError: Nothing was named and the repository is empty.
+            MlserveError: One of them cannot be loaded.
+        """
+        wanted = list(names) or self.names()
+        if not wanted:
+            raise ModelNotFoundError(
+                f"No model was named, and {self.models} holds none.",
+                hint="Save one with: mlserve save SOURCE, or name a model file: mlserve serve FILE",
+            )
+        return [self.load(name) for name in wanted]
+
+    def names(self) -> list[str]:
+        """Names of the models in the repository."""
+        return ModelRepository(self.models).names()
+
+    def newest(self, name: str) -> int | None:
+        """The newest version of a model on disk."""
+        return max(ModelRepository(self.models).versions(name), default=None)
+
+
+def _example(artifact: Artifact) -> dict[str, Any]:
+    if artifact.entry(_EXAMPLE_NAME) is None:
+        return {}
+    path = artifact.file(_EXAMPLE_NAME)
+    try:
+        body = msgspec.json.decode(path.read_bytes(), type=dict[str, list[dict[str, Any]]])
+        return body["rows"][0]
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError) as error:
+        raise CorruptArtifactError(f"{path} is not an example request: {error}.") from error

@@ -1,0 +1,116 @@
+"""Counts of one process, in the text format of Prometheus.
+
+All of it happens on the event loop, so nothing is locked.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from mlserve_cli.serving.model import LoadedModel
+
+_SECONDS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+_SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0)
+
+_Labels = tuple[str, int, str]
+
+
+class Histogram:
+    """Counts of values by upper bound.
+
+    Args:
+        bounds: Upper bounds, ascending.
+    """
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def add(self, value: float) -> None:
+        """Counts one value."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def lines(self, name: str, labels: str) -> Iterator[str]:
+        """The samples, with cumulated counts."""
+        total = 0
+        for bound, count in zip((*self._bounds, "+Inf"), self._counts, strict=True):
+            total += count
+            shown = bound if isinstance(bound, str) else f"{bound:g}"
+            yield f'{name}_bucket{{{labels},le="{shown}"}} {total}'
+        yield f"{name}_sum{{{labels}}} {self._sum!r}"
+        yield f"{name}_count{{{labels}}} {total}"
+
+
+class ServingMetrics:
+    """What this process has answered so far."""
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[_Labels, int], int] = {}
+        self._seconds: dict[_Labels, Histogram] = {}
+        self._rows: dict[tuple[str, int], int] = {}
+        self._batch_rows: dict[tuple[str, int], Histogram] = {}
+        self._call_seconds: dict[tuple[str, int], Histogram] = {}
+
+    def count_request(
+        self, model: LoadedModel | None, protocol: str, status: int, seconds: float
+    ) -> None:
+        """Counts an answered request.
+
+        Args:
+            model: The model that was asked; None where there is none of that name.
+            protocol: Its protocol.
+            status: HTTP status of the answer.
+            seconds: From the end of its body to its answer.
+        """
+        labels = (model.name, model.version, protocol) if model else ("", 0, protocol)
+        key = (labels, status)
+        self._requests[key] = self._requests.get(key, 0) + 1
+        histogram = self._seconds.get(labels)
+        if histogram is None:
+            histogram = self._seconds[labels] = Histogram(_SECONDS)
+        histogram.add(seconds)
+
+    def count_batch(self, model: LoadedModel, requests: int, rows: int, seconds: float) -> None:
+        """Counts a call of a model: `requests` of them merged, with so many rows."""
+        key = (model.name, model.version)
+        self._rows[key] = self._rows.get(key, 0) + rows
+        self._batch_rows.setdefault(key, Histogram(_SIZES)).add(rows)
+        self._call_seconds.setdefault(key, Histogram(_SECONDS)).add(seconds)
+
+    def render(self) -> bytes:
+        """All of it in the Prometheus text format, version 0.0.4."""
+        return ("\n".join(self._lines()) + "\n").encode()
+
+    def _lines(self) -> Iterator[str]:
+        yield "# HELP mlserve_requests_total Requests for predictions that were answered."
+        yield "# TYPE mlserve_requests_total counter"
+        for (labels, status), count in sorted(self._requests.items()):
+            yield f'mlserve_requests_total{{{_text(*labels)},status="{status}"}} {count}'
+        yield "# HELP mlserve_request_seconds From the end of a request's body to its answer."
+        yield "# TYPE mlserve_request_seconds histogram"
+        for labels, histogram in sorted(self._seconds.items(), key=lambda item: item[0]):
+            yield from histogram.lines("mlserve_request_seconds", _text(*labels))
+        yield "# HELP mlserve_rows_total Rows that were scored."
+        yield "# TYPE mlserve_rows_total counter"
+        for key, rows in sorted(self._rows.items()):
+            yield f"mlserve_rows_total{{{_text(*key)}}} {rows}"
+        for name, described, series in (
+            ("mlserve_batch_rows", "Rows scored in one call of the model.", self._batch_rows),
+            ("mlserve_call_seconds", "Duration of one call of the model.", self._call_seconds),
+        ):
+            yield f"# HELP {name} {described}"
+            yield f"# TYPE {name} histogram"
+            for key, histogram in sorted(series.items(), key=lambda item: item[0]):
+                yield from histogram.lines(name, _text(*key))
+
+
+def _text(model: str, version: int, protocol: str | None = None) -> str:
+    escaped = model.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    labels = f'model="{escaped}",version="{version}"'
+    return labels if protocol is None else f'{labels},protocol="{protocol}"'

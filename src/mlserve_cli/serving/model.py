@@ -1,0 +1,88 @@
+"""A model in memory, ready to be served."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mlserve_cli.errors import MlserveError
+from mlserve_cli.serving.rows import RowReader
+from mlserve_cli.serving.scoring import Wanted, score
+from mlserve_cli.signature import Column, DType, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlserve_cli.inference.predictor import Predictor
+
+_PLACEHOLDERS = {
+    DType.FLOAT64: 0.5,
+    DType.INT64: 1,
+    DType.BOOL: True,
+    DType.STRING: "a",
+    DType.CATEGORICAL: "a",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A model under the name and version by which clients ask for it.
+
+    Attributes:
+        name: Its name.
+        version: Its version; 1 for a bare file.
+        predictor: Scores its rows.
+        example: One real row by column name; made up where the model came without one.
+        reader: Turns requests into rows.
+        wanted: What a plain prediction asks for.
+    """
+
+    name: str
+    version: int
+    predictor: "Predictor"
+    example: "Mapping[str, Any]" = field(default_factory=dict)
+    reader: RowReader = field(init=False)
+    wanted: Wanted = field(init=False)
+
+    def __post_init__(self) -> None:
+        signature = self.predictor.signature
+        object.__setattr__(self, "reader", RowReader(signature))
+        both = Wanted.LABELS | Wanted.PROBABILITIES
+        object.__setattr__(self, "wanted", both if signature.probabilities else Wanted.LABELS)
+        if not self.example:
+            made_up = {column.name: _placeholder(column) for column in signature.columns}
+            object.__setattr__(self, "example", made_up)
+
+    @property
+    def signature(self) -> Signature:
+        """What the model takes and returns."""
+        return self.predictor.signature
+
+    @property
+    def example_body(self) -> bytes:
+        """A body for `/predict` that works."""
+        if self.signature.named:
+            return msgspec.json.encode({"rows": [self.example]})
+        return msgspec.json.encode({"features": list(self.example.values())})
+
+    def warm_up(self) -> None:
+        """Scores the example row, so that the first client does not wait for what is lazy.
+
+        Raises:
+            MlserveError: The model does not score its own example.
+        """
+        rows = self.reader.from_records([dict(self.example)])
+        score(self, [rows], self.wanted, max_rows=2)
+
+
+def has_working_example(model: LoadedModel) -> bool:
+    """Whether the model scores its own example; one that was made up may not fit."""
+    try:
+        model.warm_up()
+    except MlserveError:
+        return False
+    return True
+
+
+def _placeholder(column: Column) -> Any:
+    return column.categories[0] if column.categories else _PLACEHOLDERS[column.dtype]
