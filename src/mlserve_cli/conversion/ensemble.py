@@ -80,6 +80,7 @@ def tree_sum(x: "Tensor", trees: "Sequence[Weighted]", targets: int = 1) -> "Ten
 
     Trees of the same target are added one after the other, as scikit-learn does, so that the
     result is the same to the last bit, unless there are so many that they are added in blocks.
+    Values of FLOAT32 are compared and added up in single precision.
     """
     blocks = _blocks(trees)
     if len(blocks) > 1 and [tree.target for tree in trees] == list(range(targets)):
@@ -113,7 +114,7 @@ def _blocks(trees: "Sequence[Weighted]") -> "list[list[Weighted]]":
 
 
 def _tree_sum(x: "Tensor", trees: "Sequence[Weighted]", targets: int) -> "Tensor":
-    real = x.graph.real
+    real = np.dtype(np.float32) if x.kind is Kind.FLOAT32 else x.graph.real
     arrays = _Arrays()
     for tree in trees:
         arrays.append(tree)

@@ -98,19 +98,33 @@ def _limited(x: "Tensor", low: float, high: float) -> "Tensor":
     return x.graph.add("Clip", x, x.graph.constant(low), x.graph.constant(high))
 
 
-def normal_cdf(x: "Tensor") -> "Tensor":
-    """The probability of a value up to `x` under the standard normal distribution."""
-    scaled = x * float(np.sqrt(0.5))
-    size = scaled.apply("Abs")
-    inner = _limited(scaled, -1.0, 1.0)
-    near = 0.5 + 0.5 * (inner * _quotient(inner * inner, _ERF))
+def _complement_beyond_1(size: "Tensor") -> "Tensor":
+    """`erfc(size)` where that is more than 1."""
     # Beyond 40 the exponential is 0 in any case.
     outer = _limited(size, 1.0, 40.0)
     factor = (outer < 8.0).where(
         _quotient(_limited(outer, 1.0, 8.0), _ERFC_UP_TO_8),
         _quotient(_limited(outer, 8.0, 40.0), _ERFC_FROM_8),
     )
-    tail = 0.5 * ((-(outer * outer)).apply("Exp") * factor)
+    return (-(outer * outer)).apply("Exp") * factor
+
+
+def error_function(x: "Tensor") -> "Tensor":
+    """`erf(x)`, with all its digits also where it is tiny."""
+    size = x.apply("Abs")
+    inner = _limited(x, -1.0, 1.0)
+    near = inner * _quotient(inner * inner, _ERF)
+    rest = _complement_beyond_1(size)
+    return (size <= 1.0).where(near, (x > 0.0).where(1.0 - rest, rest - 1.0))
+
+
+def normal_cdf(x: "Tensor") -> "Tensor":
+    """The probability of a value up to `x` under the standard normal distribution."""
+    scaled = x * float(np.sqrt(0.5))
+    size = scaled.apply("Abs")
+    inner = _limited(scaled, -1.0, 1.0)
+    near = 0.5 + 0.5 * (inner * _quotient(inner * inner, _ERF))
+    tail = 0.5 * _complement_beyond_1(size)
     return (size < 1.0).where(near, (scaled > 0.0).where(1.0 - tail, tail))
 
 

@@ -194,13 +194,13 @@ class HotProtocol(HttpToolsProtocol):
         if exchange.disconnected or transport.is_closing():
             return
         transport.write(self._head(reply, closing=not exchange.keep_alive) + reply.body)
-        self.server_state.total_requests += 1
         if not exchange.keep_alive:
             transport.close()
         elif self.pipeline:
             # Requests that came meanwhile are the application's.
-            self.server_state.total_requests -= 1
             self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
 
     def _head(self, reply: Reply, *, closing: bool) -> bytes:
         head = [STATUS_LINE[reply.status]]

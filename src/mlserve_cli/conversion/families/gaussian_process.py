@@ -10,7 +10,7 @@ from sklearn.gaussian_process import kernels
 from mlserve_cli.conversion.distances import squared_distances
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.labels import classified, two_columns
-from mlserve_cli.conversion.normal import normal_cdf
+from mlserve_cli.conversion.normal import error_function
 from mlserve_cli.conversion.translator import Scores
 
 if TYPE_CHECKING:
@@ -129,13 +129,16 @@ def _binary(translator: "Translator", estimator: Any, table: "Table") -> Scores:
 
 def _logistic_mean(mean: "Tensor", variance: "Tensor") -> "Tensor":
     """Mean of the logistic function of a normal variable, shape `(rows, 1)`."""
-    # The names are those of Algorithm 3.2 of Rasmussen and Williams (2006) in scikit-learn.
+    # Names and order are those of scikit-learn: far from the training rows the classes differ by
+    # no more than rounding, and the order of the sum decides. So one row here is one function.
+    mean, variance = mean.reshape([1, -1]), variance.reshape([1, -1])
+    widths, heights = np.array([_WIDTHS]).T, np.array([_HEIGHTS]).T
     alpha = 1.0 / (variance * 2.0)
-    factor = (math.pi / alpha).apply("Sqrt") / ((variance * (2.0 * math.pi)).apply("Sqrt") * 2.0)
-    widths = np.array([_WIDTHS])
     slopes = (alpha / (alpha + widths**2)).apply("Sqrt")
-    error = normal_cdf(mean * widths * slopes * math.sqrt(2.0)) * 2.0 - 1.0
-    return (error * factor * np.array([_HEIGHTS])).reduce("Sum") + 0.5 * math.fsum(_HEIGHTS)
+    error = error_function(mean * widths * slopes)
+    spread = (variance * 2.0 * math.pi).apply("Sqrt") * 2.0
+    integrals = (math.pi / alpha).apply("Sqrt") * error / spread
+    return ((integrals * heights).reduce("Sum", 0) + 0.5 * sum(_HEIGHTS)).reshape([-1, 1])
 
 
 def _classifier(translator: "Translator", estimator: Any, table: "Table") -> Scores:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlserve_cli.conversion.ensemble import Tree, Weighted, as_float32, stump, tree_sum
+from mlserve_cli.conversion.ensemble import Tree, Weighted, stump, tree_sum
 from mlserve_cli.conversion.families.encoders import lookup
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.labels import classified, from_probabilities, softmax, two_columns
@@ -74,7 +74,9 @@ def _raw(
             raise translator.unsupported("Trees with several values in a leaf have no ONNX form.")
         weight = 1.0 if weights is None else float(np.float32(weights[number]))
         trees.append(_weighted(tree, target, weight))
-    return tree_sum(_inputs(translator, estimator, learner, table), trees, targets)
+    # XGBoost adds up in single precision, in this order.
+    x = _inputs(translator, estimator, learner, table).cast(Kind.FLOAT32)
+    return tree_sum(x, trees, targets).cast(Kind.REAL)
 
 
 def _numbers(learner: "dict[str, Any]") -> "list[float]":
@@ -123,7 +125,7 @@ def _inputs(
     kinds = learner["feature_types"] or ["float"] * table.width
     if "c" in kinds:
         table = _coded(translator, estimator, kinds, table)
-    x = as_float32(table.real())
+    x = table.real().cast(Kind.FLOAT32)
     missing = estimator.missing
     if missing is None or np.isnan(missing):
         return x
