@@ -85,6 +85,43 @@ def test_a_mixed_pipeline_remembers_which_columns_are_text():
     assert dtypes["income"] is DType.FLOAT64
 
 
+@pytest.mark.parametrize("accepting", [0, 1])
+def test_what_a_wide_model_takes_is_settled_for_every_column(accepting):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 300))).rename(
+        columns="c{}".format
+    )
+    rest = list(frame.columns[accepting * 150 :])
+    model = make_pipeline(
+        make_column_transformer((StandardScaler(with_std=False), rest), remainder="drop"),
+        LogisticRegression(),
+    ).fit(frame, [0, 1] * 10)
+    missing = [column.missing for column in describe_estimator(model, frame).columns]
+    if accepting:
+        # Some take it and some do not: what was not tried stays unknown.
+        assert {True, False} <= set(missing)
+        assert all(found in (True, None) for found in missing[:150])
+        assert all(found in (False, None) for found in missing[150:])
+    else:
+        assert missing == [False] * 300
+
+
+def test_known_columns_are_put_in_the_order_of_the_estimator():
+    model = LogisticRegression(max_iter=500).fit(pd.DataFrame(X[:, :2], columns=["a", "b"]), Y)
+    swapped = (Column("b"), Column("other"), Column("a", DType.INT64))
+    signature = describe_estimator(model, columns=swapped)
+    assert [(column.name, column.dtype) for column in signature.columns] == [
+        ("a", DType.INT64),
+        ("b", DType.FLOAT64),
+    ]
+
+
+def test_known_columns_of_another_number_than_the_estimator_takes_are_not_used():
+    signature = describe_estimator(
+        LogisticRegression(max_iter=500).fit(X, Y), columns=(Column("a"), Column("b"))
+    )
+    assert signature.names == ("x0", "x1", "x2", "x3")
+
+
 def test_columns_that_the_model_does_not_know_are_left_out():
     data = FRAME.assign(id=range(6))[["id", "member", "city", "income", "age"]]
     assert describe_estimator(mixed_pipeline(), data).names == ("age", "income", "city", "member")

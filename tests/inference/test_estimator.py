@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from mlserve_cli.errors import EngineError, SignatureError, UsageError
@@ -40,7 +43,15 @@ def test_a_model_fitted_on_a_frame_gets_a_frame_with_its_names():
     np.testing.assert_array_equal(labels, model.predict(frame))
 
 
-@pytest.mark.parametrize("vectorizer", [TfidfVectorizer(), CountVectorizer()])
+@pytest.mark.parametrize(
+    "vectorizer",
+    [
+        TfidfVectorizer(),
+        CountVectorizer(),
+        make_union(CountVectorizer(), CountVectorizer(analyzer="char")),
+    ],
+    ids=["tfidf", "count", "union"],
+)
 def test_text_models_get_one_document_per_row(vectorizer):
     texts = ["good day", "bad day", "good night", "bad night"]
     model = make_pipeline(vectorizer, LogisticRegression()).fit(texts, [1, 0, 1, 0])
@@ -83,6 +94,35 @@ class Broken(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         raise RuntimeError("out of order")
+
+
+def test_a_reason_below_a_heading_is_told():
+    model = make_pipeline(SimpleImputer(), LinearRegression()).fit([[1.0], [2.0]], [1.0, 2.0])
+    signature = describe_estimator(model, pd.DataFrame({"x": [1.0]}))
+    signature = replace(signature, layout=Layout.FRAME)
+    with pytest.raises(SignatureError, match=r"non-numeric data: could not convert .* 'old'"):
+        EstimatorPredictor(model, signature).predict({"x": np.array(["old"], dtype=object)})
+
+
+def test_fewer_answers_than_rows_are_an_engine_error():
+    class First(BaseEstimator):
+        def fit(self, X, y=None):
+            self.n_features_in_ = X.shape[1]
+            return self
+
+        def predict(self, X):
+            return X[:1, 0]
+
+    predictor = predictor_for(First().fit(X))
+    with pytest.raises(EngineError, match="1 predictions for 150 rows"):
+        predictor.predict(X)
+
+
+def test_a_frame_without_a_column_of_the_model_is_refused():
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    predictor = predictor_for(LinearRegression().fit(frame, [1.0, 2.0]), frame)
+    with pytest.raises(SignatureError, match=r"lacks columns that the model takes: b. It has: a"):
+        to_batch(frame[["a"]], predictor.signature)
 
 
 def test_a_failing_estimator_is_an_engine_error():

@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 
 from mlserve_cli.errors import CorruptArtifactError, ModelNotFoundError
 from mlserve_cli.serialization.model_format import ModelFormat, detect_format
-from mlserve_cli.serialization.skops_files import dump_skops
+from mlserve_cli.serialization.trust.skops_files import dump_skops
 
 
 def _model() -> LinearRegression:
@@ -115,7 +115,7 @@ def test_neither_telling_the_format_nor_the_audit_imports_scikit_learn(tmp_path:
     joblib.dump(_model(), paths[1])
     script = (
         "import sys\n"
-        "from mlserve_cli.serialization.audit import audit_file\n"
+        "from mlserve_cli.serialization.trust.audit import audit_file\n"
         "for path in sys.argv[1:]:\n"
         "    assert not audit_file(path).refused\n"
         "print(sorted({'sklearn', 'scipy', 'pandas', 'joblib', 'skops'} & set(sys.modules)))\n"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mlserve_cli.inference.onnx_graph import OnnxGraph, TensorInfo
-    from mlserve_cli.serialization.audit import Audit
-    from mlserve_cli.serialization.facts import TypeTree
+    from mlserve_cli.serialization.trust.audit import Audit
+    from mlserve_cli.serialization.trust.facts import TypeTree
     from mlserve_cli.serialization.inspection import Inspection, ModelSummary
     from mlserve_cli.serialization.manifest import Manifest, OnnxPayload
     from mlserve_cli.signature import Column, Signature

@@ -9,6 +9,8 @@ import functools
 import unicodedata
 from typing import TYPE_CHECKING
 
+import numpy as np
+from onnx import helper
 from sklearn.feature_extraction.text import strip_accents_ascii, strip_accents_unicode
 
 from mlserve_cli.conversion.graph import MICROSOFT_DOMAIN, ML_DOMAIN, Graph, Kind, Output, Tensor
@@ -94,7 +96,7 @@ def _lowered(text: Tensor, *, lower: bool) -> Tensor:
     )
 
 
-def _looked_up(text: Tensor, changes: "dict[str, str]", lower: bool, accents: str | None) -> Tensor:  # noqa: FBT001
+def _looked_up(text: Tensor, changes: "dict[str, str]", lower: bool, accents: str | None) -> Tensor:
     graph = text.graph
     text = _lowered(text, lower=lower)
     single = tokens(text, "(?s).")
@@ -121,7 +123,7 @@ def _final_sigmas(single: Tensor) -> Tensor:
     ignored = kinds.equals(2) | single.equals("")
     rank = graph.add("CumSum", (~ignored).cast(Kind.INT64), graph.constant(1, Kind.INT64))
     shape = graph.add("Shape", single, kind=Kind.INT64)
-    more = shape + [0, 3]
+    more = shape + np.array([0, 3])
     blank = graph.add("Expand", graph.constant([[0]], Kind.INT64), more)
     width = more.gather([1])
     target = ignored.where(graph.add("Expand", width - 1, shape), rank)
@@ -159,7 +161,7 @@ def _joined(single: Tensor) -> Tensor:
     going = (half > 1).reshape([])
     outputs = [Output("/pairs/go_on", going, ()), Output("/pairs/after", pairs, (None, None))]
     # Whatever can be held in memory is joined after so many steps.
-    limits = (graph.constant(60, Kind.INT64), graph.constant(True, Kind.BOOL))  # noqa: FBT003
+    limits = (graph.constant(60, Kind.INT64), graph.constant(True, Kind.BOOL))
     loop = graph.add_many("Loop", (*limits, single), [Kind.STRING], body=body.model(outputs).graph)
     return loop[0].reshape([-1])
 
@@ -176,8 +178,6 @@ class _Inner(Graph):
 
     def declare(self, name: str, kind: Kind, shape: "list[int | None]") -> None:
         """Declares an input of any shape."""
-        from onnx import helper
-
         self.inputs.append(helper.make_tensor_value_info(name, self.onnx_type(kind), shape))
 
 
@@ -191,9 +191,7 @@ def _either(
         result = write(inner)
         branches.append(inner.model([Output(f"/{name}/result", result, (None,))]).graph)
     first, second = branches
-    return graph.add(
-        "If", condition, kind=Kind.STRING, then_branch=first, else_branch=second
-    )
+    return graph.add("If", condition, kind=Kind.STRING, then_branch=first, else_branch=second)
 
 
 def _without_accents(text: str, accents: str | None) -> str:
@@ -204,7 +202,7 @@ def _without_accents(text: str, accents: str | None) -> str:
 
 
 @functools.cache
-def _changes(lower: bool, accents: str | None) -> dict[str, str]:  # noqa: FBT001
+def _changes(lower: bool, accents: str | None) -> dict[str, str]:
     """What becomes of each character that is not simply lowered as ASCII is.
 
     Without those that accents "ascii" leaves nothing of, which are nearly all.

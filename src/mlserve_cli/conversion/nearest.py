@@ -138,7 +138,8 @@ def visits_of_tree(x: Tensor, tree: Any, metric: Metric) -> Tensor:
 def _least_distances(x: Tensor, nodes: Any, bounds: Any, metric: Metric) -> Tensor:
     """How near points in each node may be, as numbers in that order, shape `(rows, nodes)`."""
     if len(bounds) == 1:
-        far = metric.root(folded(x, bounds[0], metric)) - nodes["radius"]
+        radius = np.asarray(nodes["radius"], np.float64)
+        far = metric.root(folded(x, bounds[0], metric)) - radius
         return (far > 0.0).where(far, 0.0)
     low, high = (x.graph.constant(side.T) for side in bounds)
 

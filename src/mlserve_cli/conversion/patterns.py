@@ -1,4 +1,4 @@
-"""Patterns of Python's `re` that find tokens, as patterns of RE2 that find exactly the same ones."""
+"""Patterns of Python's `re` that find tokens, as patterns of RE2 that find the same ones."""
 
 import functools
 import re
@@ -36,10 +36,10 @@ class TokenPattern:
 
 @functools.lru_cache(maxsize=32)
 def token_pattern(pattern: str) -> TokenPattern:
-    """The pattern for RE2.
+    r"""The pattern for RE2.
 
-    `\\b` of RE2 knows the letters of ASCII only. Between two of Python's a pattern of word characters
-    finds words that it matches as a whole, so these are found first and matched then.
+    `\b` of RE2 knows the letters of ASCII only. Between two of Python's, a pattern of word
+    characters finds words that it matches as a whole, so these are found first and matched then.
 
     Raises:
         UnsupportedPatternError: There is none.
@@ -59,7 +59,7 @@ def token_pattern(pattern: str) -> TokenPattern:
         if any(not _are_words(members) for members in _all_members(inner, flags)):
             raise UnsupportedPatternError("between its \\b are more than word characters")
         return TokenPattern(f"{word}+", written, spaced=False)
-    _check_greedy(inner, flags)
+    _check_greedy(inner)
     return TokenPattern(written, "", spaced)
 
 
@@ -71,7 +71,7 @@ def _are_words(members: str) -> bool:
     return all(one.isalnum() or one == "_" for one in members)
 
 
-def _check_greedy(items: "list[Any]", flags: int) -> None:
+def _check_greedy(items: "list[Any]") -> None:
     """Refuses what the longest match, which ONNX Runtime looks for, may differ for."""
     for number, (kind, content) in enumerate(items):
         if str(kind) in _SINGLE:

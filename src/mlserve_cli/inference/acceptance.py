@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from mlserve_cli.inference.predictor import Batch, Predictor
 
-# Columns beyond what this many trial calls can settle stay unknown.
-_TRIALS = 400
+# Trial calls that settle every column of a model of half as many; of a wider one, what they settle
+# stands for the rest where it is all the same.
+_TRIALS = 128
 
 
 def with_acceptance(predictor: "Predictor", batch: "Batch") -> Signature:
@@ -52,10 +53,13 @@ def _accepted(
 ) -> dict[str, bool]:
     """For each name that could be settled, whether the value is taken there.
 
-    Tries all columns at once and halves what is refused.
+    Tries all columns at once and halves what is refused. Where too many are refused to try each,
+    those tried are drawn at random; if every one of them is refused, so are the others taken to be.
     """
     found: dict[str, bool] = {}
-    groups = [list(names)] if names else []
+    wide = 2 * len(names) > _TRIALS
+    order = np.random.default_rng(0).permutation(len(names)) if wide else range(len(names))
+    groups = [[names[position] for position in order]] if names else []
     for _ in range(_TRIALS):
         if not groups:
             break
@@ -67,6 +71,8 @@ def _accepted(
         else:
             half = len(group) // 2
             groups += [group[:half], group[half:]]
+    if found and not any(found.values()):
+        found = dict.fromkeys(names, False) | found
     return found
 
 

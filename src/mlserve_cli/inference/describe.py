@@ -46,7 +46,8 @@ def describe_estimator(
         data: Rows of its inputs. Gives exact names and dtypes; without it they are learnt from the
             estimator, as far as it remembers them. Columns that are not among the names that the
             estimator was fitted on are left out.
-        columns: Its input columns where there is no data, known from elsewhere.
+        columns: Its input columns where there is no data, known from elsewhere. The names that the
+            estimator was fitted on, and their order, come first.
 
     Raises:
         SignatureError: The data lacks columns, or holds values that no estimator takes.
@@ -54,10 +55,8 @@ def describe_estimator(
     """
     if data is not None:
         columns, named = columns_of(input_frame(estimator, data)), True
-    elif columns is not None:
-        named = True
     else:
-        columns, named = _columns(estimator)
+        columns, named = _columns(estimator, columns)
     signature = Signature(
         task=task_of(estimator),
         columns=columns,
@@ -127,13 +126,17 @@ def plausible_row(signature: Signature) -> "Batch":
     return {column.name: _plausible_value(column) for column in signature.columns}
 
 
-def _columns(estimator: Any) -> tuple[tuple[Column, ...], bool]:
+def _columns(estimator: Any, known: tuple[Column, ...] | None) -> tuple[tuple[Column, ...], bool]:
     learnt = learnt_columns(estimator)
     if learnt is not None:
-        return learnt, True
-    if takes_documents(estimator):
+        types = {column.name: column for column in known or ()}
+        return tuple(types.get(column.name, column) for column in learnt), True
+    documents = takes_documents(estimator)
+    count = 1 if documents else getattr(estimator, "n_features_in_", None)
+    if known is not None and count in (None, len(known)):
+        return known, True
+    if documents:
         return (Column("text", DType.STRING),), False
-    count = getattr(estimator, "n_features_in_", None)
     if count is None:
         raise ArtifactError(
             f"{type(estimator).__name__} does not say how many columns it takes: it is not fitted, "

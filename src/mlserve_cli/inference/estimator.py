@@ -65,9 +65,14 @@ class EstimatorPredictor:
                 f"{name} gives no probabilities.", hint="Ask for labels only: --output label"
             )
         rows = self._arrange(batch)
-        labels = self._call(self._score, rows)
+        labels = _dense(self._call(self._score, rows))
+        if len(labels) != len(rows):
+            raise EngineError(
+                f"The model returned {len(labels)} predictions for {len(rows)} rows; it does not "
+                "take one row of a table after the other."
+            )
         return Prediction(
-            labels=_dense(labels),
+            labels=labels,
             probabilities=_probabilities(self._call(self.estimator.predict_proba, rows))
             if probabilities
             else None,
@@ -122,9 +127,8 @@ def can_score(estimator: Any) -> bool:
 def takes_documents(estimator: Any) -> bool:
     """Whether the first step of an estimator reads one text per row, as text vectorizers do."""
     estimator = getattr(estimator, "best_estimator_", estimator)
-    steps = getattr(estimator, "steps", None)
-    first = takes_documents(steps[0][1]) if steps else False
-    return first or hasattr(estimator, "build_analyzer")
+    first = getattr(estimator, "steps", ())[:1] or getattr(estimator, "transformer_list", ())
+    return hasattr(estimator, "build_analyzer") or any(takes_documents(step) for _, step in first)
 
 
 def _feed_of(estimator: Any, signature: Signature) -> _Feed:
@@ -169,4 +173,7 @@ def _probabilities(values: Any) -> "NDArray[np.float64]":
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    first, _, rest = str(error).strip().partition("\n")
+    # Some messages are a heading with what it is about below.
+    second = f" {rest.partition(chr(10))[0].strip()}" if first.endswith(":") else ""
+    return first + second or type(error).__name__

@@ -37,8 +37,15 @@ def to_batch(frame: pd.DataFrame, signature: Signature) -> "Batch":
     """The rows of a frame as a predictor takes them; columns are taken by the signature's names.
 
     Raises:
-        SignatureError: A column holds values that the signature does not admit.
+        SignatureError: A column is missing or holds values that the signature does not admit.
     """
+    missing = [name for name in signature.names if name not in frame.columns]
+    if missing:
+        raise SignatureError(
+            f"The data lacks columns that the model takes: {', '.join(missing)}. "
+            f"It has: {', '.join(map(str, frame.columns))}.",
+            column=missing[0],
+        )
     arrays = {column.name: _array(frame[column.name], column) for column in signature.columns}
     if signature.layout is Layout.FRAME:
         return arrays

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlserve_cli.serialization.audit import Audit, audit_file
 from mlserve_cli.serialization.manifest import Manifest
 from mlserve_cli.serialization.model_format import ModelFormat
 from mlserve_cli.serialization.models import DEFAULT_MODELS, find_model
 from mlserve_cli.serialization.payload import file_name
 from mlserve_cli.serialization.repository import Artifact, ModelRepository
+from mlserve_cli.serialization.trust.audit import Audit, audit_file
 from mlserve_cli.signature import Signature
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import CorruptArtifactError
-from mlserve_cli.serialization.byte_source import (
+from mlserve_cli.serialization.trust.byte_source import (
     compression_of,
     open_source,
     quoted,

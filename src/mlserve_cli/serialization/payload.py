@@ -28,11 +28,11 @@ def read_estimator(path: Path, format: ModelFormat, trust: Collection[str] = ())
         CorruptArtifactError: The file cannot be read.
         ArtifactError: The file holds ONNX, or something that is not a fitted estimator.
     """
-    from mlserve_cli.serialization.pickles import load_pickled
+    from mlserve_cli.serialization.trust.pickles import load_pickled
 
     match format:
         case ModelFormat.SKOPS:
-            from mlserve_cli.serialization.skops_files import load_skops
+            from mlserve_cli.serialization.trust.skops_files import load_skops
 
             loaded = load_skops(path, trust=trust)
         case ModelFormat.JOBLIB | ModelFormat.PICKLE:
@@ -69,15 +69,15 @@ def write_estimator(estimator: Any, path: Path, format: ModelFormat) -> None:
 def _dump(estimator: Any, path: Path, format: ModelFormat) -> None:
     match format:
         case ModelFormat.SKOPS:
-            from mlserve_cli.serialization.skops_files import dump_skops
+            from mlserve_cli.serialization.trust.skops_files import dump_skops
 
             dump_skops(estimator, path)
         case ModelFormat.PICKLE:
-            from mlserve_cli.serialization.pickles import dump_pickle
+            from mlserve_cli.serialization.trust.pickles import dump_pickle
 
             dump_pickle(estimator, path)
         case _:
-            from mlserve_cli.serialization.pickles import dump_joblib
+            from mlserve_cli.serialization.trust.pickles import dump_joblib
 
             dump_joblib(estimator, path)
 

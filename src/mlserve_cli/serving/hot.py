@@ -67,6 +67,13 @@ class HotProtocol(HttpToolsProtocol):
         self._exchange = _HotExchange()
         self._headers: list[tuple[bytes, bytes]] = []
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether a complete request waits for its answer."""
+        return (
+            not self.is_reading and self.cycle is not None and not self.cycle.response_complete
+        )
+
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
         if self._in_head:

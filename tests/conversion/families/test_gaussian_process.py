@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import erf
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import (
@@ -17,7 +18,10 @@ from sklearn.gaussian_process.kernels import (
 from sklearn.preprocessing import StandardScaler
 
 from mlserve_cli.conversion.convert import convert_to_onnx
+from mlserve_cli.conversion.graph import Graph, Kind, Output
+from mlserve_cli.conversion.normal import error_function
 from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.inference.onnx import create_session
 
 KERNELS = [
     None,
@@ -91,3 +95,13 @@ def test_kernels_without_exact_form_are_refused(kernel: Any) -> None:
     model = GaussianProcessRegressor(kernel, optimizer=None, alpha=0.1).fit(features, values)
     with pytest.raises(UnsupportedEstimatorError, match=r"nu=0\.8|PairwiseKernel"):
         convert_to_onnx(model, data=features)
+
+
+def test_the_error_function_has_all_digits() -> None:
+    graph = Graph()
+    result = error_function(graph.input("x", Kind.REAL, 1))
+    model = graph.model([Output("erf", result, (None, 1))]).SerializeToString()
+    sizes = np.concatenate([[0.0, 1.0, 8.0, np.inf], np.logspace(-300, 2, 2000)])
+    values = np.concatenate([sizes, -sizes])
+    (found,) = create_session(model).run(None, {"x": values.reshape(-1, 1)})
+    np.testing.assert_allclose(found[:, 0], erf(values), rtol=1e-15)

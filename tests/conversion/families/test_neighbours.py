@@ -5,7 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import neighbors
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -176,8 +182,16 @@ def test_rows_without_neighbours_are_refused_as_scikit_learn_does() -> None:
         predictor.predict(features + 100.0)
 
 
-def test_of_rows_at_the_same_distance_the_first_counts() -> None:
-    model = neighbors.KNeighborsClassifier(1).fit([[0.0], [2.0], [2.0]], [0, 1, 2])
-    conversion = convert_to_onnx(model, data=np.array([[0.5], [1.7]]), allow_mismatch=True)
-    labels = OnnxPredictor(conversion.model).predict(np.array([[1.0], [2.0]])).labels
-    assert labels.tolist() == [0, 1]
+@pytest.mark.parametrize("load", [load_digits, load_iris])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        neighbors.KNeighborsClassifier(),
+        neighbors.KNeighborsClassifier(15, algorithm="ball_tree"),
+        neighbors.LocalOutlierFactor(novelty=True),
+    ],
+    ids=repr,
+)
+def test_data_with_many_equal_distances(estimator: Any, load: Any, exact: Any) -> None:
+    features, classes = load(return_X_y=True)
+    exact(estimator.fit(features, classes), features)

@@ -54,8 +54,12 @@ def test_regressors_are_exact(objective: str, exact: Any) -> None:
 
 def test_random_forests_are_exact(exact: Any) -> None:
     features, classes = load_iris(return_X_y=True)
-    exact(xgboost.XGBRFClassifier(n_estimators=20).fit(features, classes), features, rounding=ROUNDING)
-    exact(xgboost.XGBRFRegressor(n_estimators=20).fit(features, classes), features, rounding=ROUNDING)
+    exact(
+        xgboost.XGBRFClassifier(n_estimators=20).fit(features, classes), features, rounding=ROUNDING
+    )
+    exact(
+        xgboost.XGBRFRegressor(n_estimators=20).fit(features, classes), features, rounding=ROUNDING
+    )
 
 
 def test_early_stopping_leaves_trees_over(exact: Any) -> None:

@@ -48,9 +48,7 @@ def _classifier(translator: "Translator", estimator: Any, table: "Table") -> Sco
         probabilities = two_columns(raw.apply("Sigmoid"))
         return classified(estimator.classes_, index, probabilities=probabilities)
     if loss == "MultiClassOneVsAll":
-        return classified(
-            estimator.classes_, raw.argmax(), probabilities=raw.apply("Sigmoid")
-        )
+        return classified(estimator.classes_, raw.argmax(), probabilities=raw.apply("Sigmoid"))
     return from_probabilities(estimator.classes_, softmax(raw))
 
 
@@ -115,7 +113,7 @@ def _nested(
         right.append(len(nodes) + 1 if inner else -1)
         if inner:
             nodes += [node["left"], node["right"]]
-    splits = [node["split"] if "split" in node else None for node in nodes]
+    splits = [node.get("split") for node in nodes]
     width = max(np.size(node.get("value", 0.0)) for node in nodes)
     values = [np.ravel(node.get("value", np.zeros(width))) for node in nodes]
     shape = _shape(splits, np.array(left), np.array(right), columns)

@@ -50,9 +50,7 @@ def _logistic(raw: "Tensor", settings: "list[str]") -> "Tensor":
     return (raw * float(steepness)).apply("Sigmoid")
 
 
-def _raw(
-    translator: "Translator", estimator: Any, table: Table
-) -> "tuple[Tensor, str, list[str]]":
+def _raw(translator: "Translator", estimator: Any, table: Table) -> "tuple[Tensor, str, list[str]]":
     """Raw scores, and the name and the settings of the objective."""
     model = estimator.booster_.dump_model()
     count = int(model["num_tree_per_iteration"])
@@ -82,7 +80,9 @@ def _weighted(translator: "Translator", root: "dict[str, Any]", target: int) -> 
         nodes.append(node)
         links.append((-1, -1))
         if "leaf_coeff" in node:
-            raise translator.unsupported("Trees with linear models in the leaves have no ONNX form.")
+            raise translator.unsupported(
+                "Trees with linear models in the leaves have no ONNX form."
+            )
         if "left_child" in node:
             waiting += [(node["right_child"], number, 1), (node["left_child"], number, 0)]
     left, right = np.array(links).T
@@ -116,7 +116,7 @@ def _missing_left(node: "dict[str, Any]") -> bool:
     # Without missing values in training, one counts as 0.
     if node["missing_type"] == "None":
         threshold = node["threshold"]
-        return "0" in threshold.split("||") if categorical else 0.0 <= float(threshold)
+        return "0" in threshold.split("||") if categorical else float(threshold) >= 0.0
     return not categorical and bool(node["default_left"])
 
 

@@ -10,8 +10,6 @@ from mlserve_cli.conversion.patterns import UnsupportedPatternError, token_patte
 from mlserve_cli.conversion.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mlserve_cli.conversion.translator import Score, Transform, Translator
 
 _SPACE = character_class(filter(str.isspace, map(chr, range(0x3001))))
@@ -27,7 +25,7 @@ def _count(translator: "Translator", vectorizer: Any, table: Table) -> Table:
 
 def _tfidf(translator: "Translator", vectorizer: Any, table: Table) -> Table:
     counts = _counts(translator, vectorizer, table)
-    weighted = _weighted(vectorizer._tfidf, counts)  # noqa: SLF001
+    weighted = _weighted(vectorizer._tfidf, counts)
     return _typed(vectorizer, weighted, len(vectorizer.vocabulary_))
 
 
@@ -67,26 +65,17 @@ def _scaled(values: Tensor, norm: str | None) -> Tensor:
 def _counts(translator: "Translator", vectorizer: Any, table: Table) -> Tensor:
     analysed = _analysed(translator, vectorizer, table)
     grams = _grams(translator, vectorizer)
-    counts = _counted(analysed, grams, vectorizer, len(vectorizer.vocabulary_))
+    counts = _counted(analysed, grams, len(vectorizer.vocabulary_))
     return counts.apply("Sign") if vectorizer.binary else counts
 
 
 def _analysed(translator: "Translator", vectorizer: Any, table: Table) -> Tensor:
     """Words or characters of each text, STRING, shape `(rows, most)`, filled up with ""."""
-    for name in ("preprocessor", "tokenizer"):
-        if getattr(vectorizer, name) is not None:
-            raise translator.unsupported(f"Its {name} is a function, which has no ONNX form.")
-    if vectorizer.analyzer not in ("word", "char", "char_wb"):
-        raise translator.unsupported("Its analyzer is a function, which has no ONNX form.")
-    if vectorizer.input != "content":
-        raise translator.unsupported(f"It reads texts from a {vectorizer.input}, not from columns.")
-    accents = vectorizer.strip_accents
-    if accents not in (None, "ascii", "unicode"):
-        raise translator.unsupported("Its strip_accents is a function, which has no ONNX form.")
+    _check(translator, vectorizer)
     if table.width != 1 or table.blocks[0].kind is not Kind.STRING:
         raise translator.unsupported("It takes one column of text.")
     text = table.column(0).reshape([-1])
-    text = rewritten(text, lower=vectorizer.lowercase, accents=accents)
+    text = rewritten(text, lower=vectorizer.lowercase, accents=vectorizer.strip_accents)
     if vectorizer.analyzer == "word":
         return _words(translator, vectorizer, text)
     if vectorizer.analyzer == "char":
@@ -95,6 +84,14 @@ def _analysed(translator: "Translator", vectorizer: Any, table: Table) -> Tensor
         several = matches(single, f"{_SPACE}{{2,}}")
         return several.where(text.graph.constant(" ", Kind.STRING), single)
     return _bounded_words(text)
+
+
+def _check(translator: "Translator", vectorizer: Any) -> None:
+    for name in ("preprocessor", "tokenizer", "analyzer", "strip_accents"):
+        if callable(getattr(vectorizer, name)):
+            raise translator.unsupported(f"Its {name} is a function, which has no ONNX form.")
+    if vectorizer.input != "content":
+        raise translator.unsupported(f"It reads texts from a {vectorizer.input}, not from columns.")
 
 
 def _words(translator: "Translator", vectorizer: Any, text: Tensor) -> Tensor:
@@ -127,7 +124,7 @@ def _closed_up(before: Tensor, strings: Tensor) -> Tensor:
     kept = ~strings.equals("")
     rank = graph.add("CumSum", kept.cast(Kind.INT64), graph.constant(1, Kind.INT64)) - 1
     shape = graph.add("Shape", before, kind=Kind.INT64)
-    wider = shape + [0, 1]
+    wider = shape + np.array([0, 1])
     # Empty strings go to a column of their own, which is cut off again.
     last = graph.add("Expand", shape.gather([1]), shape)
     blank = graph.add("Expand", graph.constant([[""]], Kind.STRING), wider)
@@ -178,9 +175,7 @@ def _grams(translator: "Translator", vectorizer: Any) -> "dict[tuple[str, ...], 
     return grams
 
 
-def _counted(
-    strings: Tensor, grams: "dict[tuple[str, ...], int]", vectorizer: Any, width: int
-) -> Tensor:
+def _counted(strings: Tensor, grams: "dict[tuple[str, ...], int]", width: int) -> Tensor:
     alphabet = {part: 0 for gram in grams for part in gram}
     alphabet = {part: number for number, part in enumerate(sorted(alphabet))}
     ordered = sorted(grams.items(), key=lambda item: (len(item[0]), item[1]))

@@ -19,10 +19,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from mlserve_cli.errors import CorruptArtifactError
-from mlserve_cli.serialization.admitted import Use
-from mlserve_cli.serialization.audit import audit_file
 from mlserve_cli.serialization.model_format import ModelFormat
-from mlserve_cli.serialization.skops_files import dump_skops
+from mlserve_cli.serialization.trust.admitted import Use
+from mlserve_cli.serialization.trust.audit import audit_file
+from mlserve_cli.serialization.trust.skops_files import dump_skops
 
 
 def _frame() -> pd.DataFrame:

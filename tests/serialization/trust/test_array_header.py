@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from mlserve_cli.serialization.array_header import (
+from mlserve_cli.serialization.trust.array_header import (
     ArrayHeader,
     MalformedArrayError,
     checked_shape,

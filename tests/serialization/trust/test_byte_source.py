@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from mlserve_cli.errors import CorruptArtifactError
-from mlserve_cli.serialization.byte_source import open_source
-from mlserve_cli.serialization.pickles import load_pickled
+from mlserve_cli.serialization.trust.byte_source import open_source
+from mlserve_cli.serialization.trust.pickles import load_pickled
 
 
 def _bomb(declared: int, held: int) -> bytes:
@@ -63,7 +63,7 @@ def test_a_small_file_takes_no_more_memory_than_it_justifies(bomb: str, tmp_path
     script = (
         "import resource, sys\n"
         "from mlserve_cli.errors import CorruptArtifactError\n"
-        "from mlserve_cli.serialization.pickles import load_pickled\n"
+        "from mlserve_cli.serialization.trust.pickles import load_pickled\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n"
         "    load_pickled(sys.argv[1])\n"

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import CorruptArtifactError, UntrustedTypeError
-from mlserve_cli.serialization.admitted import TrustPolicy, Use
-from mlserve_cli.serialization.byte_source import quoted
-from mlserve_cli.serialization.facts import Facts, facts_of
 from mlserve_cli.serialization.model_format import ModelFormat, detect_format
-from mlserve_cli.serialization.pickle_audit import Reading, read_inert, refused_names
-from mlserve_cli.serialization.skops_audit import read_skops
+from mlserve_cli.serialization.trust.admitted import TrustPolicy, Use
+from mlserve_cli.serialization.trust.byte_source import quoted
+from mlserve_cli.serialization.trust.facts import Facts, facts_of
+from mlserve_cli.serialization.trust.pickle_audit import Reading, read_inert, refused_names
+from mlserve_cli.serialization.trust.skops_audit import read_skops
 
 if TYPE_CHECKING:
     import os

@@ -7,8 +7,8 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from mlserve_cli.serialization.array_header import MalformedArrayError, checked_shape
-from mlserve_cli.serialization.inert import InertArray
+from mlserve_cli.serialization.trust.array_header import MalformedArrayError, checked_shape
+from mlserve_cli.serialization.trust.inert import InertArray
 
 _KEPT_BYTES = 2**16
 _SCALAR_TYPES = frozenset(found.__name__ for found in np.sctypeDict.values())

@@ -32,8 +32,8 @@ from sklearn import (
     semi_supervised,
     svm,
 )
-from tests.serialization.variants import losses, process_kernels, splitters
-from tests.serialization.zoo import (
+from tests.serialization.trust.variants import losses, process_kernels, splitters
+from tests.serialization.trust.zoo import (
     LOGISTIC,
     RIDGE,
     TREE,

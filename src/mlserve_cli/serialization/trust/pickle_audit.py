@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from mlserve_cli.serialization.admitted import TrustPolicy, Use
-from mlserve_cli.serialization.array_header import ArrayHeader
-from mlserve_cli.serialization.byte_source import open_source
-from mlserve_cli.serialization.inert import (
+from mlserve_cli.serialization.trust.admitted import TrustPolicy, Use
+from mlserve_cli.serialization.trust.array_header import ArrayHeader
+from mlserve_cli.serialization.trust.byte_source import open_source
+from mlserve_cli.serialization.trust.inert import (
     Inert,
     InertArray,
     Name,
@@ -15,7 +15,7 @@ from mlserve_cli.serialization.inert import (
     inert_call,
     inert_state,
 )
-from mlserve_cli.serialization.pickle_stream import (
+from mlserve_cli.serialization.trust.pickle_stream import (
     ARRAY_WRAPPER,
     FUNCTION_LOOKUPS,
     MalformedPickleError,
@@ -26,7 +26,7 @@ from mlserve_cli.serialization.pickle_stream import (
 if TYPE_CHECKING:
     import os
 
-    from mlserve_cli.serialization.byte_source import ByteSource
+    from mlserve_cli.serialization.trust.byte_source import ByteSource
 
 # Longer arrays are data; shorter ones may hold class labels and feature names.
 _KEPT_BYTES = 2**16

@@ -10,14 +10,14 @@ from skops import io as skops_io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from mlserve_cli.errors import CorruptArtifactError, UntrustedTypeError
-from mlserve_cli.serialization.admitted import TrustPolicy
-from mlserve_cli.serialization.audit import audit_reading, require_trust
-from mlserve_cli.serialization.byte_source import quoted, unreadable
-from mlserve_cli.serialization.importing import import_name
 from mlserve_cli.serialization.model_format import ModelFormat
-from mlserve_cli.serialization.native_state import check_native_state
-from mlserve_cli.serialization.pickles import without_warnings
-from mlserve_cli.serialization.skops_audit import LOADER_CLASSES, read_skops
+from mlserve_cli.serialization.trust.admitted import TrustPolicy
+from mlserve_cli.serialization.trust.audit import audit_reading, require_trust
+from mlserve_cli.serialization.trust.byte_source import quoted, unreadable
+from mlserve_cli.serialization.trust.importing import import_name
+from mlserve_cli.serialization.trust.native_state import check_native_state
+from mlserve_cli.serialization.trust.pickles import without_warnings
+from mlserve_cli.serialization.trust.skops_audit import LOADER_CLASSES, read_skops
 
 if TYPE_CHECKING:
     import os

@@ -21,10 +21,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_array
-from tests.serialization.payloads import Call, Stated, named
+from tests.serialization.trust.payloads import Call, Stated, named
 
 from mlserve_cli.errors import ArtifactError, CorruptArtifactError, UntrustedTypeError
-from mlserve_cli.serialization.pickles import dump_joblib, dump_pickle, load_pickled
+from mlserve_cli.serialization.trust.pickles import dump_joblib, dump_pickle, load_pickled
 
 
 def test_a_search_over_scipy_distributions_is_refused_by_name(tmp_path: Path) -> None:

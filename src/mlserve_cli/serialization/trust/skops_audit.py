@@ -12,11 +12,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlserve_cli.serialization.admitted import Use
-from mlserve_cli.serialization.byte_source import max_inflated_bytes
-from mlserve_cli.serialization.inert import Inert, InertArray, Name, values_of
-from mlserve_cli.serialization.npy_header import check_npz, is_scalar_type, read_npy
-from mlserve_cli.serialization.pickle_audit import Findings, Reading
+from mlserve_cli.serialization.trust.admitted import Use
+from mlserve_cli.serialization.trust.byte_source import max_inflated_bytes
+from mlserve_cli.serialization.trust.inert import Inert, InertArray, Name, values_of
+from mlserve_cli.serialization.trust.npy_header import check_npz, is_scalar_type, read_npy
+from mlserve_cli.serialization.trust.pickle_audit import Findings, Reading
 
 if TYPE_CHECKING:
     import os

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from mlserve_cli.errors import CorruptArtifactError, ModelNotFoundError, UntrustedTypeError
-from mlserve_cli.serialization.skops_files import dump_skops, load_skops
+from mlserve_cli.serialization.trust.skops_files import dump_skops, load_skops
 
 
 def _tree() -> DecisionTreeClassifier:

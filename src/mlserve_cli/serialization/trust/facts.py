@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mlserve_cli.serialization.byte_source import quoted
-from mlserve_cli.serialization.inert import Inert, Name, values_of
+from mlserve_cli.serialization.trust.byte_source import quoted
+from mlserve_cli.serialization.trust.inert import Inert, Name, values_of
 from mlserve_cli.signature import Label
 
 _MAX_DEPTH = 8

@@ -12,14 +12,14 @@ import joblib
 import numpy as np
 
 from mlserve_cli.errors import UntrustedTypeError
-from mlserve_cli.serialization.admitted import TrustPolicy, Use
-from mlserve_cli.serialization.array_header import ArrayHeader, checked_shape, set_dtype_state
-from mlserve_cli.serialization.audit import audit_file, require_trust
-from mlserve_cli.serialization.byte_source import open_source
-from mlserve_cli.serialization.call_rules import Call
-from mlserve_cli.serialization.importing import import_name
-from mlserve_cli.serialization.native_state import check_native_state
-from mlserve_cli.serialization.pickle_stream import (
+from mlserve_cli.serialization.trust.admitted import TrustPolicy, Use
+from mlserve_cli.serialization.trust.array_header import ArrayHeader, checked_shape, set_dtype_state
+from mlserve_cli.serialization.trust.audit import audit_file, require_trust
+from mlserve_cli.serialization.trust.byte_source import open_source
+from mlserve_cli.serialization.trust.call_rules import Call
+from mlserve_cli.serialization.trust.importing import import_name
+from mlserve_cli.serialization.trust.native_state import check_native_state
+from mlserve_cli.serialization.trust.pickle_stream import (
     ARRAY_WRAPPER,
     FUNCTION_LOOKUPS,
     MalformedPickleError,
@@ -30,7 +30,7 @@ from mlserve_cli.serialization.pickle_stream import (
 if TYPE_CHECKING:
     import os
 
-    from mlserve_cli.serialization.byte_source import ByteSource
+    from mlserve_cli.serialization.trust.byte_source import ByteSource
 
 
 def load_pickled(path: "str | os.PathLike[str]", *, trust: Collection[str] = ()) -> object:

@@ -10,13 +10,13 @@ import joblib
 import numpy as np
 import pytest
 from skops.io.exceptions import UnsupportedTypeException
-from tests.serialization import setups, zoo
+from tests.serialization.trust import setups, zoo
 
 from mlserve_cli.errors import UntrustedTypeError
-from mlserve_cli.serialization.admitted import TrustPolicy, Use, admitted_names
-from mlserve_cli.serialization.audit import audit_file
-from mlserve_cli.serialization.pickles import dump_joblib, load_pickled
-from mlserve_cli.serialization.skops_files import dump_skops, load_skops
+from mlserve_cli.serialization.trust.admitted import TrustPolicy, Use, admitted_names
+from mlserve_cli.serialization.trust.audit import audit_file
+from mlserve_cli.serialization.trust.pickles import dump_joblib, load_pickled
+from mlserve_cli.serialization.trust.skops_files import dump_skops, load_skops
 
 SETUPS = zoo.every_estimator() | setups.special_setups()
 # What skops itself cannot write.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlserve_cli.serialization.array_header import make_dtype, set_dtype_state
+from mlserve_cli.serialization.trust.array_header import make_dtype, set_dtype_state
 
 _RECONSTRUCT = ("numpy._core.multiarray._reconstruct", "numpy.core.multiarray._reconstruct")
 _FROM_BUFFER = ("numpy._core.numeric._frombuffer", "numpy.core.numeric._frombuffer")

@@ -12,7 +12,7 @@ from sklearn import (
     model_selection,
 )
 from sklearn.gaussian_process import kernels
-from tests.serialization.zoo import (
+from tests.serialization.trust.zoo import (
     RIDGE,
     TREE,
     WORDS,

@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mlserve_cli.serialization.pickles import dump_pickle
-from mlserve_cli.serialization.skops_files import dump_skops
+from mlserve_cli.serialization.trust.pickles import dump_pickle
+from mlserve_cli.serialization.trust.skops_files import dump_skops
 
 CASES = 120
 FEATURES = np.random.default_rng(0).normal(size=(40, 3))
@@ -31,8 +31,8 @@ import sys, warnings
 from pathlib import Path
 import numpy as np
 from mlserve_cli.errors import ArtifactError
-from mlserve_cli.serialization.pickles import load_pickled
-from mlserve_cli.serialization.skops_files import load_skops
+from mlserve_cli.serialization.trust.pickles import load_pickled
+from mlserve_cli.serialization.trust.skops_files import load_skops
 
 warnings.simplefilter("ignore")
 features = np.random.default_rng(1).normal(size=(20, 3))

@@ -17,10 +17,10 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
-from tests.serialization.payloads import WRITERS, Call, Stated, named, write_nested
+from tests.serialization.trust.payloads import WRITERS, Call, Stated, named, write_nested
 
 from mlserve_cli.errors import CorruptArtifactError, UntrustedTypeError
-from mlserve_cli.serialization.pickles import load_pickled
+from mlserve_cli.serialization.trust.pickles import load_pickled
 
 # What each attack would run, and a name that must be refused for it.
 ATTACKS: dict[str, tuple[Callable[[Path], Any], str]] = {

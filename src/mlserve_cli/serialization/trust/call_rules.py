@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from mlserve_cli.serialization.array_header import checked_shape, make_dtype
-from mlserve_cli.serialization.hashing import check_keys
+from mlserve_cli.serialization.trust.array_header import checked_shape, make_dtype
+from mlserve_cli.serialization.trust.hashing import check_keys
 
 _MAX_TEXT = 10_000
 _MAX_RANGE = 2**40

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.errors import ArtifactError, CorruptArtifactError
-from mlserve_cli.serialization.byte_source import quoted
+from mlserve_cli.serialization.trust.byte_source import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -23,9 +23,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from mlserve_cli.errors import CorruptArtifactError
-from mlserve_cli.serialization.native_state import NativeStateError, check_native_state
-from mlserve_cli.serialization.pickles import load_pickled
-from mlserve_cli.serialization.skops_files import dump_skops, load_skops
+from mlserve_cli.serialization.trust.native_state import NativeStateError, check_native_state
+from mlserve_cli.serialization.trust.pickles import load_pickled
+from mlserve_cli.serialization.trust.skops_files import dump_skops, load_skops
 
 FEATURES = np.random.default_rng(0).normal(size=(60, 3))
 CLASSES = (FEATURES[:, 0] > 0).astype(int)

@@ -10,11 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from mlserve_cli.serialization.array_header import ArrayHeader
-from mlserve_cli.serialization.hashing import check_keys
+from mlserve_cli.serialization.trust.array_header import ArrayHeader
+from mlserve_cli.serialization.trust.hashing import check_keys
 
 if TYPE_CHECKING:
-    from mlserve_cli.serialization.byte_source import ByteSource
+    from mlserve_cli.serialization.trust.byte_source import ByteSource
 
 _MAX_NESTED_STREAMS = 16
 _MAX_NAME_CHARACTERS = 500

@@ -1,0 +1,156 @@
+"""The FastAPI application: every address of the server, over the same service as the fast path."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from mlserve_cli.errors import InputError, MlserveError, ModelNotFoundError
+from mlserve_cli.serving.admin import add_admin_routes
+from mlserve_cli.serving.documentation import openapi
+from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Reply, plain_error, too_large
+from mlserve_cli.serving.gateway import Gateway, GatewayOptions
+from mlserve_cli.serving.guard import Guard, send_reply
+from mlserve_cli.serving.loading import ModelSource
+from mlserve_cli.serving.model import LoadedModel
+from mlserve_cli.serving.routes import find_endpoint
+from mlserve_cli.serving.service import PredictionService
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+Servable = LoadedModel | str | Path
+
+# Addresses of predictions, as FastAPI writes them.
+_PREDICTION_PATHS = (
+    *("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict"),
+    *("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"),
+    *("/invocations", "/v1/models/{name}:predict"),
+    "/v1/models/{name}/versions/{version}:predict",
+)
+
+
+def create_app(
+    models: "PredictionService | Servable | Iterable[Servable] | None" = None,
+    options: GatewayOptions | None = None,
+) -> FastAPI:
+    """An application that serves models under any ASGI server.
+
+    Args:
+        models: A service, loaded models, or what `load_model` takes; None for every model of the
+            repository in the current folder.
+        options: What the server allows.
+
+    Raises:
+        MlserveError: A model cannot be loaded.
+    """
+    return app_of(Gateway(_service(models), options))
+
+
+def app_of(gateway: Gateway) -> FastAPI:
+    """The application over a gateway, which the fast path may share."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        gateway.prepare()
+        yield
+        gateway.scheduler.close()
+
+    app = FastAPI(title="mlserve", lifespan=lifespan, redoc_url=None)
+    app.openapi = lambda: openapi(gateway.service)  # type: ignore[method-assign]
+    app.state.gateway = gateway
+
+    async def predict(request: Request) -> Response:
+        return await _predict(gateway, request)
+
+    for path in _PREDICTION_PATHS:
+        app.add_api_route(path, predict, methods=["POST"], include_in_schema=False)
+    add_admin_routes(app, gateway)
+    app.add_exception_handler(MlserveError, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_middleware(Guard, keys=gateway.options.keys)
+    return app
+
+
+class ReplyResponse(Response):
+    """A reply as Starlette sends it."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
+
+    async def __call__(
+        self, scope: "MutableMapping[str, Any]", receive: Any, send: Any
+    ) -> None:
+        """Sends it."""
+        await send_reply(self.reply, send)
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        TooLargeError: It is larger than the limit.
+        InputError: The client left before its end.
+    """
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise too_large(max_bytes)
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > max_bytes:
+                raise too_large(max_bytes)
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise InputError("The body ended too early.") from error
+    return b"".join(parts)
+
+
+async def _predict(gateway: Gateway, request: Request) -> Response:
+    endpoint = find_endpoint(request.url.path)
+    if endpoint is None:
+        raise HTTPException(404)
+    headers = {name: value for name, value in request.headers.raw if name in MEANINGFUL_HEADERS}
+    try:
+        body = await read_body(request, gateway.options.max_body_bytes)
+    except MlserveError as error:
+        reply = gateway.finish(endpoint, None, error, gateway.clock())
+        # What is left of the body is not read.
+        closing = (*reply.headers, (b"connection", b"close"))
+        return ReplyResponse(Reply(reply.body, reply.status, reply.content_type, closing))
+    return ReplyResponse(await gateway.answer(endpoint, body, headers))
+
+
+async def _answer_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, MlserveError)
+    return ReplyResponse(plain_error(error))
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return ReplyResponse(plain_error(ModelNotFoundError("There is nothing at this address.")))
+    reply = plain_error(InputError(f"{request.method} is not answered at this address."))
+    allowed: Mapping[str, str] = error.headers or {}
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in allowed.items())
+    return ReplyResponse(Reply(reply.body, error.status_code, headers=headers))
+
+
+def _service(models: Any) -> PredictionService:
+    if isinstance(models, PredictionService):
+        return models
+    source = ModelSource()
+    if models is None:
+        return PredictionService(source.load_all(), source=source)
+    listed = [models] if isinstance(models, LoadedModel | str | Path) else list(models)
+    return PredictionService(
+        [model if isinstance(model, LoadedModel) else source.load(model) for model in listed],
+        source=source,
+    )

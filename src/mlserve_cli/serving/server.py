@@ -1,0 +1,155 @@
+"""A server process: sockets, uvicorn, signals, readiness."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from mlserve_cli.errors import EngineError, UsageError
+from mlserve_cli.serving import uvicorn_contract
+from mlserve_cli.serving.app import app_of
+from mlserve_cli.serving.hot import hot_protocol
+from mlserve_cli.serving.watch import ConnectionWatch
+
+if TYPE_CHECKING:
+    from mlserve_cli.serving.gateway import Gateway
+
+_LOGGER = logging.getLogger("mlserve")
+_BACKLOG = 4096
+# How long a stopping server waits for what is in flight.
+_DRAIN_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Where and how a server listens.
+
+    Attributes:
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        certificate: TLS certificate file.
+        key: TLS key file.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def bind(options: ServerOptions) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        EngineError: The address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((options.host, options.port))
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EngineError(
+            f"Cannot listen on {options.host}:{options.port}: {reason}.",
+            hint="Choose another port: --port N",
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def run_server(
+    gateway: "Gateway",
+    listener: socket.socket,
+    options: ServerOptions,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves until SIGTERM or SIGINT; then finishes what is in flight and returns.
+
+    Args:
+        gateway: Answers predictions.
+        listener: A listening socket.
+        options: For TLS.
+        on_ready: Called once requests are answered.
+
+    Raises:
+        UsageError: The TLS files cannot be used.
+    """
+    server = _Server(_config(gateway, options), gateway, on_ready)
+    server.run(sockets=[listener])
+
+
+def _config(gateway: "Gateway", options: ServerOptions) -> uvicorn.Config:
+    protocol: Any = "httptools"
+    if uvicorn_contract.is_kept():
+        protocol = hot_protocol(gateway)
+    else:
+        _LOGGER.warning("This uvicorn is not one that the fast path knows; answers are slower.")
+    config = uvicorn.Config(
+        app_of(gateway),
+        loop="uvloop",
+        http=protocol,
+        ws="none",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        ssl_certfile=options.certificate,
+        ssl_keyfile=options.key,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        raise UsageError(f"The TLS certificate or key cannot be used: {error}.") from error
+    return config
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server with our readiness and watch; it ends with 0 on SIGTERM."""
+
+    def __init__(
+        self, config: uvicorn.Config, gateway: "Gateway", on_ready: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens, then says so."""
+        await super().startup(sockets)
+        watch = ConnectionWatch(lambda: self.server_state.connections)
+        self._watch = asyncio.create_task(watch.run())
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._reload_keys)
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Not ready from now on; whoever waits for an answer gets it."""
+        self._watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watch
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """As uvicorn's, but the signal that stopped the server is not raised again."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+    def _reload_keys(self) -> None:
+        try:
+            self._gateway.options.keys.reload()
+        except UsageError as error:
+            _LOGGER.warning("%s", error.message)
