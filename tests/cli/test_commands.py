@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -22,7 +23,7 @@ IRIS, SPECIES = load_iris(return_X_y=True, as_frame=True)
 
 
 @pytest.fixture
-def iris(tmp_path):
+def iris(tmp_path: Path) -> Any:
     """A classifier in model.joblib and its data with labels in iris.csv."""
     names = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
     model = LogisticRegression(max_iter=500).fit(IRIS, names)
@@ -31,11 +32,11 @@ def iris(tmp_path):
     return model
 
 
-def read_rows(path):
+def read_rows(path: Path) -> Any:
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
-def test_from_a_model_file_to_scored_rows(mlserve, iris, tmp_path):
+def test_from_a_model_file_to_scored_rows(mlserve: Any, iris: Any, tmp_path: Path) -> None:
     options = ["--name", "iris", "--data", "iris.csv", "--target", "species"]
     saved = mlserve("save", "model.joblib", *options)
     assert saved.exit_code == 0, saved.stderr
@@ -52,7 +53,7 @@ def test_from_a_model_file_to_scored_rows(mlserve, iris, tmp_path):
     assert [float(row["probability_virginica"]) for row in rows] == expected.tolist()
 
 
-def test_results_can_be_had_as_json(mlserve, iris):
+def test_results_can_be_had_as_json(mlserve: Any, iris: Any) -> None:
     saved = json.loads(mlserve("save", "model.joblib", "--data", "iris.csv", "--json").stdout)
     assert (saved["name"], saved["version"], saved["path"]) == ("model", 1, "models/model/1")
     inspected = json.loads(mlserve("inspect", "model", "--json").stdout)
@@ -64,7 +65,7 @@ def test_results_can_be_had_as_json(mlserve, iris):
     assert scored["rows_per_second"] > 0
 
 
-def test_inspect_shows_a_saved_model(mlserve, iris):
+def test_inspect_shows_a_saved_model(mlserve: Any, iris: Any) -> None:
     mlserve("save", "model.joblib", "--data", "iris.csv", "--tag", "owner=me")
     shown = mlserve("inspect", "model").stdout
     for part in ("model version 1", "classification", "setosa, versicolor, virginica"):
@@ -73,7 +74,9 @@ def test_inspect_shows_a_saved_model(mlserve, iris):
         assert part in shown
 
 
-def test_inspect_lists_what_a_bare_file_would_load_and_loads_nothing(mlserve, tmp_path):
+def test_inspect_lists_what_a_bare_file_would_load_and_loads_nothing(
+    mlserve: Any, tmp_path: Path
+) -> None:
     joblib.dump(FunctionTransformer(os.system), tmp_path / "hostile.joblib")
     shown = mlserve("inspect", "hostile.joblib")
     assert shown.exit_code == 0
@@ -82,13 +85,13 @@ def test_inspect_lists_what_a_bare_file_would_load_and_loads_nothing(mlserve, tm
     assert "FunctionTransformer" in shown.stdout
 
 
-def test_inspect_of_an_empty_place_says_how_to_begin(mlserve):
+def test_inspect_of_an_empty_place_says_how_to_begin(mlserve: Any) -> None:
     shown = mlserve("inspect")
     assert shown.exit_code == 0
     assert "mlserve save SOURCE" in shown.stderr
 
 
-def test_a_pipe_works_on_both_ends(mlserve, iris, tmp_path):
+def test_a_pipe_works_on_both_ends(mlserve: Any, iris: Any, tmp_path: Path) -> None:
     text = (tmp_path / "iris.csv").read_text()
     scored = mlserve("batch-predict", "-", "-", "--model", "model.joblib", stdin=text)
     assert scored.exit_code == 0, scored.stderr
@@ -122,8 +125,8 @@ def test_a_pipe_works_on_both_ends(mlserve, iris, tmp_path):
     ],
 )
 def test_a_mistake_is_one_message_and_its_exit_code(
-    mlserve, iris, tmp_path, arguments, exit_code, message
-):
+    mlserve: Any, iris: Any, tmp_path: Path, arguments: list[str], exit_code: int, message: str
+) -> None:
     whole = (tmp_path / "model.joblib").read_bytes()
     (tmp_path / "cut.joblib").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.joblib").touch()
@@ -138,7 +141,7 @@ def test_a_mistake_is_one_message_and_its_exit_code(
     assert [path for path in left if path.is_file()] == []
 
 
-def test_the_offending_cell_is_named(mlserve, iris, tmp_path):
+def test_the_offending_cell_is_named(mlserve: Any, iris: Any, tmp_path: Path) -> None:
     lines = (tmp_path / "iris.csv").read_text().splitlines()
     lines[7] = lines[7].replace(lines[7].split(",")[1], "wide", 1)
     (tmp_path / "text.csv").write_text("\n".join(lines))
@@ -147,7 +150,7 @@ def test_the_offending_cell_is_named(mlserve, iris, tmp_path):
         assert part in finished.stderr
 
 
-def test_a_refused_type_is_shown_with_what_trusting_means(mlserve, tmp_path):
+def test_a_refused_type_is_shown_with_what_trusting_means(mlserve: Any, tmp_path: Path) -> None:
     payload = FunctionTransformer(os.system, kw_args={"unused": "touch pwned"})
     joblib.dump(payload, tmp_path / "hostile.joblib")
     finished = mlserve("save", "hostile.joblib")
@@ -157,7 +160,9 @@ def test_a_refused_type_is_shown_with_what_trusting_means(mlserve, tmp_path):
     assert not (tmp_path / "pwned").exists()
 
 
-def test_the_model_and_repository_may_come_from_the_environment(mlserve, iris, tmp_path):
+def test_the_model_and_repository_may_come_from_the_environment(
+    mlserve: Any, iris: Any, tmp_path: Path
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     assert mlserve("save", "model.joblib", MLSERVE_MODELS="elsewhere/store").exit_code == 0
     for variables in (
@@ -184,7 +189,7 @@ model = Constant().fit([[1], [2]], [1.0, 2.0])
 """
 
 
-def test_a_trusted_type_is_found_in_the_current_folder(mlserve, tmp_path):
+def test_a_trusted_type_is_found_in_the_current_folder(mlserve: Any, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(CUSTOM)
     (tmp_path / "in.csv").write_text("x\n1\n2\n")
     refused = mlserve("save", "train.py:model")
@@ -197,7 +202,9 @@ def test_a_trusted_type_is_found_in_the_current_folder(mlserve, tmp_path):
     assert (tmp_path / "out.csv").read_text() == "x,prediction\n1,1.5\n2,1.5\n"
 
 
-def test_what_an_estimator_says_about_the_data_is_one_line(mlserve, iris, tmp_path):
+def test_what_an_estimator_says_about_the_data_is_one_line(
+    mlserve: Any, iris: Any, tmp_path: Path
+) -> None:
     mlserve("save", "model.joblib")
     manifest = tmp_path / "models" / "model" / "1" / "manifest.json"
     text = manifest.read_text()
@@ -209,7 +216,7 @@ def test_what_an_estimator_says_about_the_data_is_one_line(mlserve, iris, tmp_pa
     assert scored.stderr.count("\n") == 2
 
 
-def test_a_tampered_file_is_named(mlserve, iris, tmp_path):
+def test_a_tampered_file_is_named(mlserve: Any, iris: Any, tmp_path: Path) -> None:
     mlserve("save", "model.joblib", "--format", "joblib")
     path = tmp_path / "models" / "model" / "1" / "model.joblib"
     content = bytearray(path.read_bytes())
@@ -222,8 +229,10 @@ def test_a_tampered_file_is_named(mlserve, iris, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_nothing(clean_environment, iris, tmp_path, number):
-    command = [Path(sys.executable).with_name("mlserve"), "batch-predict", "-", "out.csv"]
+def test_an_interrupted_run_leaves_nothing(
+    clean_environment: dict[str, str], iris: Any, tmp_path: Path, number: int
+) -> None:
+    command = [str(Path(sys.executable).with_name("mlserve")), "batch-predict", "-", "out.csv"]
     process = subprocess.Popen(
         [*command, "-m", "model.joblib"],
         cwd=tmp_path,
@@ -246,7 +255,9 @@ def test_an_interrupted_run_leaves_nothing(clean_environment, iris, tmp_path, nu
     assert sorted(path.name for path in tmp_path.iterdir()) == ["iris.csv", "model.joblib"]
 
 
-def test_a_reader_that_leaves_early_is_no_error_message(clean_environment, iris, tmp_path):
+def test_a_reader_that_leaves_early_is_no_error_message(
+    clean_environment: dict[str, str], iris: Any, tmp_path: Path
+) -> None:
     IRIS.loc[np.tile(IRIS.index, 500)].to_csv(tmp_path / "many.csv", index=False)
     finished = subprocess.run(
         "mlserve batch-predict many.csv - -m model.joblib | head -2",
@@ -260,7 +271,9 @@ def test_a_reader_that_leaves_early_is_no_error_message(clean_environment, iris,
     assert finished.stderr == b""
 
 
-def test_a_terminal_shows_progress_and_a_summary(clean_environment, iris, tmp_path):
+def test_a_terminal_shows_progress_and_a_summary(
+    clean_environment: dict[str, str], iris: Any, tmp_path: Path
+) -> None:
     pd.concat([IRIS] * 3000).to_csv(tmp_path / "many.csv", index=False)
     terminal = pexpect.spawn(
         str(Path(sys.executable).with_name("mlserve")),
@@ -277,7 +290,7 @@ def test_a_terminal_shows_progress_and_a_summary(clean_environment, iris, tmp_pa
     assert terminal.exitstatus == 0
 
 
-def test_the_demo_is_a_session_that_ends_well(mlserve, tmp_path):
+def test_the_demo_is_a_session_that_ends_well(mlserve: Any, tmp_path: Path) -> None:
     finished = mlserve("demo", "--keep", "demo")
     assert finished.exit_code == 0, finished.stderr
     for part in ("$ mlserve save", "$ mlserve inspect", "$ mlserve batch-predict", "true species"):

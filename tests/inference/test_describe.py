@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +32,7 @@ FRAME = pd.DataFrame(
 ANSWER = ["yes", "no", "yes", "no", "no", "yes"]
 
 
-def mixed_pipeline():
+def mixed_pipeline() -> Any:
     return make_pipeline(
         make_column_transformer(
             (make_pipeline(SimpleImputer(), StandardScaler()), ["age", "income"]),
@@ -41,7 +43,7 @@ def mixed_pipeline():
     ).fit(FRAME, ANSWER)
 
 
-def test_an_array_model_takes_unnamed_float_columns():
+def test_an_array_model_takes_unnamed_float_columns() -> None:
     signature = describe_estimator(LogisticRegression(max_iter=500).fit(X, Y))
     assert signature.task is Task.CLASSIFICATION
     assert signature.layout is Layout.MATRIX
@@ -53,7 +55,7 @@ def test_an_array_model_takes_unnamed_float_columns():
     assert signature.decision == tuple(f"decision_function_{label}" for label in (0, 1, 2))
 
 
-def test_data_gives_every_column_its_dtype():
+def test_data_gives_every_column_its_dtype() -> None:
     signature = describe_estimator(mixed_pipeline(), FRAME)
     assert signature.layout is Layout.FRAME
     assert signature.named
@@ -67,7 +69,7 @@ def test_data_gives_every_column_its_dtype():
     assert signature.label_dtype is DType.STRING
 
 
-def test_missing_values_are_accepted_where_the_pipeline_takes_them():
+def test_missing_values_are_accepted_where_the_pipeline_takes_them() -> None:
     columns = describe_estimator(mixed_pipeline(), FRAME).columns
     assert {column.name: column.missing for column in columns} == {
         "age": True,
@@ -78,7 +80,7 @@ def test_missing_values_are_accepted_where_the_pipeline_takes_them():
     assert not any(column.infinite for column in columns)
 
 
-def test_a_mixed_pipeline_remembers_which_columns_are_text():
+def test_a_mixed_pipeline_remembers_which_columns_are_text() -> None:
     signature = describe_estimator(mixed_pipeline())
     dtypes = {column.name: column.dtype for column in signature.columns}
     assert dtypes["city"] is DType.STRING
@@ -86,7 +88,7 @@ def test_a_mixed_pipeline_remembers_which_columns_are_text():
 
 
 @pytest.mark.parametrize("accepting", [0, 1])
-def test_what_a_wide_model_takes_is_settled_for_every_column(accepting):
+def test_what_a_wide_model_takes_is_settled_for_every_column(accepting: Any) -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 300))).rename(
         columns="c{}".format
     )
@@ -105,7 +107,7 @@ def test_what_a_wide_model_takes_is_settled_for_every_column(accepting):
         assert missing == [False] * 300
 
 
-def test_known_columns_are_put_in_the_order_of_the_estimator():
+def test_known_columns_are_put_in_the_order_of_the_estimator() -> None:
     model = LogisticRegression(max_iter=500).fit(pd.DataFrame(X[:, :2], columns=["a", "b"]), Y)
     swapped = (Column("b"), Column("other"), Column("a", DType.INT64))
     signature = describe_estimator(model, columns=swapped)
@@ -115,32 +117,32 @@ def test_known_columns_are_put_in_the_order_of_the_estimator():
     ]
 
 
-def test_known_columns_of_another_number_than_the_estimator_takes_are_not_used():
+def test_known_columns_of_another_number_than_the_estimator_takes_are_not_used() -> None:
     signature = describe_estimator(
         LogisticRegression(max_iter=500).fit(X, Y), columns=(Column("a"), Column("b"))
     )
     assert signature.names == ("x0", "x1", "x2", "x3")
 
 
-def test_columns_that_the_model_does_not_know_are_left_out():
+def test_columns_that_the_model_does_not_know_are_left_out() -> None:
     data = FRAME.assign(id=range(6))[["id", "member", "city", "income", "age"]]
     assert describe_estimator(mixed_pipeline(), data).names == ("age", "income", "city", "member")
 
 
-def test_a_missing_column_is_named():
+def test_a_missing_column_is_named() -> None:
     with pytest.raises(SignatureError, match=r"lacks columns.*: city") as raised:
         describe_estimator(mixed_pipeline(), FRAME.drop(columns="city"))
     assert raised.value.column == "city"
 
 
-def test_dates_are_refused_by_name():
+def test_dates_are_refused_by_name() -> None:
     model = LinearRegression().fit(pd.DataFrame({"when": [1.0, 2.0]}), [1, 2])
     data = pd.DataFrame({"when": pd.to_datetime(["2024-01-01", "2024-01-02"])})
     with pytest.raises(SignatureError, match="'when' holds dates"):
         describe_estimator(model, data)
 
 
-def test_pandas_categories_are_kept_in_their_order():
+def test_pandas_categories_are_kept_in_their_order() -> None:
     frame = pd.DataFrame({"size": pd.Categorical(["S", "L", "M"] * 10, categories=["S", "M", "L"])})
     model = HistGradientBoostingClassifier(max_iter=2).fit(frame, [0, 1, 0] * 10)
     (column,) = describe_estimator(model, frame).columns
@@ -160,21 +162,21 @@ def test_pandas_categories_are_kept_in_their_order():
         (make_pipeline(StandardScaler(), SVC()), Task.CLASSIFICATION),
     ],
 )
-def test_the_task_follows_the_estimator(model, task):
+def test_the_task_follows_the_estimator(model: Any, task: Any) -> None:
     assert describe_estimator(model.fit(X, Y)).task is task
 
 
-def test_a_transformer_names_its_outputs():
+def test_a_transformer_names_its_outputs() -> None:
     signature = describe_estimator(StandardScaler().fit(X))
     assert signature.outputs == tuple(f"prediction_x{position}" for position in range(4))
 
 
-def test_several_outputs_are_numbered():
+def test_several_outputs_are_numbered() -> None:
     model = LinearRegression().fit(X, np.column_stack([Y, Y * 2]))
     assert describe_estimator(model).outputs == ("prediction_0", "prediction_1")
 
 
-def test_a_search_over_a_text_pipeline_takes_one_text_column():
+def test_a_search_over_a_text_pipeline_takes_one_text_column() -> None:
     pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression())
     search = GridSearchCV(pipeline, {"logisticregression__C": [1.0]}, cv=2)
     search.fit(["good day", "bad day", "good night", "bad night"], [1, 0, 1, 0])
@@ -183,18 +185,18 @@ def test_a_search_over_a_text_pipeline_takes_one_text_column():
     assert signature.layout is Layout.FRAME
 
 
-def test_svc_without_probability_has_no_probabilities():
+def test_svc_without_probability_has_no_probabilities() -> None:
     signature = describe_estimator(SVC().fit(X[:100], Y[:100]))
     assert not signature.probabilities
     assert signature.decision == ("decision_function",)
 
 
-def test_an_unfitted_estimator_is_refused():
+def test_an_unfitted_estimator_is_refused() -> None:
     with pytest.raises(ArtifactError, match="does not say how many columns"):
         describe_estimator(LogisticRegression())
 
 
-def test_data_of_another_width_than_an_array_model_is_refused():
+def test_data_of_another_width_than_an_array_model_is_refused() -> None:
     data = pd.DataFrame(np.zeros((3, 5)), columns=list("abcde"))
     with pytest.raises(SignatureError, match=r"5 columns \(a, b, c, d, e\).*fitted on 4"):
         describe_estimator(LogisticRegression(max_iter=500).fit(X, Y), data)

@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnx
 import pandas as pd
@@ -25,13 +28,13 @@ CANCER, MALIGNANT = load_breast_cancer(return_X_y=True, as_frame=True)
 
 
 @pytest.fixture
-def forest(in_tmp_path):
+def forest(in_tmp_path: Any) -> Any:
     """A forest behind a scaler, saved with its data; single precision rounds its thresholds."""
     model = make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0))
     return save_model(model.fit(CANCER, MALIGNANT), "cancer", data=CANCER)
 
 
-def test_the_onnx_model_joins_its_version(forest):
+def test_the_onnx_model_joins_its_version(forest: Any) -> None:
     report = convert_onnx("cancer")
     assert report.path == "models/cancer/1/model.onnx"
     assert report.onnx.parity.passed
@@ -44,7 +47,7 @@ def test_the_onnx_model_joins_its_version(forest):
     assert all(min(speed.onnx_seconds, speed.estimator_seconds) > 0 for speed in report.onnx.speeds)
 
 
-def test_scoring_takes_onnx_where_it_agrees(forest):
+def test_scoring_takes_onnx_where_it_agrees(forest: Any) -> None:
     assert load_predictor("cancer").engine is Engine.SKLEARN
     convert_onnx("cancer")
     predictor = load_predictor("cancer")
@@ -54,7 +57,7 @@ def test_scoring_takes_onnx_where_it_agrees(forest):
     np.testing.assert_array_equal(predictor.predict(rows).labels, expected.predict(rows).labels)
 
 
-def test_scoring_takes_the_estimator_where_onnx_does_not_agree(forest):
+def test_scoring_takes_the_estimator_where_onnx_does_not_agree(forest: Any) -> None:
     convert_onnx("cancer")
     manifest = read_manifest(forest.path)
     object.__setattr__(manifest.onnx, "parity", ParityReport(10, 3, 0.5))
@@ -63,7 +66,7 @@ def test_scoring_takes_the_estimator_where_onnx_does_not_agree(forest):
     assert load_predictor("cancer", engine=Engine.ONNX).engine is Engine.ONNX
 
 
-def test_converting_again_replaces_the_file(forest):
+def test_converting_again_replaces_the_file(forest: Any) -> None:
     first = convert_onnx("cancer")
     second = convert_onnx("cancer", options=Options(outputs=("label",)))
     assert second.size_bytes != first.size_bytes
@@ -74,7 +77,7 @@ def test_converting_again_replaces_the_file(forest):
     assert hidden == []
 
 
-def test_the_file_says_where_it_comes_from(forest):
+def test_the_file_says_where_it_comes_from(forest: Any) -> None:
     convert_onnx("cancer")
     model = onnx.load(forest.path / "model.onnx")
     noted = {entry.key: entry.value for entry in model.metadata_props}
@@ -84,7 +87,7 @@ def test_the_file_says_where_it_comes_from(forest):
     assert noted["mlserve.source_sha256"] == entry.sha256
 
 
-def test_an_inexact_model_is_not_kept(forest):
+def test_an_inexact_model_is_not_kept(forest: Any) -> None:
     shifted = CANCER.to_numpy()[:, :4] / 3
     model = make_pipeline(StandardScaler(), RandomForestClassifier(30, random_state=0))
     labels = np.random.default_rng(0).integers(0, 2, len(shifted))
@@ -101,7 +104,7 @@ def test_an_inexact_model_is_not_kept(forest):
     assert load_predictor("noisy").engine is Engine.SKLEARN
 
 
-def test_an_onnx_file_is_a_model_without_its_artifact(forest, in_tmp_path):
+def test_an_onnx_file_is_a_model_without_its_artifact(forest: Any, in_tmp_path: Path) -> None:
     convert_onnx("cancer", "cancer.onnx")
     assert read_manifest(forest.path).onnx is None
     predictor = load_predictor("cancer.onnx")
@@ -111,14 +114,14 @@ def test_an_onnx_file_is_a_model_without_its_artifact(forest, in_tmp_path):
     np.testing.assert_array_equal(found.labels, expected.predict(rows).labels)
 
 
-def test_a_bare_model_needs_a_place_to_write_to(forest):
+def test_a_bare_model_needs_a_place_to_write_to(forest: Any) -> None:
     with pytest.raises(UsageError, match="no OUT was given"):
         convert_onnx("models/cancer/1/model.skops")
     report = convert_onnx("models/cancer/1/model.skops", "out.onnx")
     assert report.onnx.parity.source == "generated"
 
 
-def test_a_frame_model_takes_one_input_per_column(in_tmp_path):
+def test_a_frame_model_takes_one_input_per_column(in_tmp_path: Path) -> None:
     data = pd.DataFrame({"city": ["Bern", "Oslo", None, "Bern"], "age": [1.0, 2.0, np.nan, 4.0]})
     model = make_pipeline(
         make_column_transformer(
@@ -138,19 +141,21 @@ def test_a_frame_model_takes_one_input_per_column(in_tmp_path):
     prediction = predictor.predict(batch, probabilities=True)
     expected = load_predictor("towns", engine=Engine.SKLEARN).predict(batch, probabilities=True)
     assert prediction.labels.tolist() == expected.labels.tolist()
+    assert prediction.probabilities is not None
+    assert expected.probabilities is not None
     np.testing.assert_allclose(prediction.probabilities, expected.probabilities, rtol=1e-12)
 
 
 class Custom(ClassifierMixin, BaseEstimator):
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> Any:
         self.classes_, self.n_features_in_ = np.unique(y), X.shape[1]
         return self
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         return np.zeros(len(X), int)
 
 
-def test_a_step_without_onnx_form_is_named(in_tmp_path):
+def test_a_step_without_onnx_form_is_named(in_tmp_path: Path) -> None:
     model = make_pipeline(StandardScaler(), Custom()).fit(IRIS, SPECIES)
     trust = [f"{Custom.__module__}.Custom"]
     save_model(model, "custom", data=IRIS, trust=trust)

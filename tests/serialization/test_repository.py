@@ -2,6 +2,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,31 +36,31 @@ def fill(folder: Path) -> Manifest:
 
 
 @pytest.fixture
-def repository(tmp_path):
+def repository(tmp_path: Any) -> Any:
     return ModelRepository(tmp_path / "models")
 
 
-def test_versions_count_from_one(repository):
+def test_versions_count_from_one(repository: Any) -> None:
     assert [repository.publish("a", fill).manifest.version for _ in range(3)] == [1, 2, 3]
     assert repository.versions("a") == [1, 2, 3]
     assert repository.names() == ["a"]
 
 
-def test_a_manifest_comes_back_as_it_was_written(repository):
+def test_a_manifest_comes_back_as_it_was_written(repository: Any) -> None:
     artifact = repository.publish("a", fill)
     assert open_artifact(artifact.path) == artifact
     assert replace(artifact.manifest, name="", version=0, files=()) == MANIFEST
 
 
-def test_the_newest_version_is_the_default_and_ten_is_newer_than_nine(repository):
+def test_the_newest_version_is_the_default_and_ten_is_newer_than_nine(repository: Any) -> None:
     for _ in range(10):
         repository.publish("a", fill)
     assert repository.get("a").manifest.version == 10
     assert repository.get("a", 9).manifest.version == 9
 
 
-def test_a_failing_save_leaves_nothing(repository):
-    def fail(folder):
+def test_a_failing_save_leaves_nothing(repository: Any) -> None:
+    def fail(folder: Any) -> None:
         (folder / "half").write_bytes(b"x")
         raise RuntimeError
 
@@ -69,7 +70,7 @@ def test_a_failing_save_leaves_nothing(repository):
     assert repository.names() == []
 
 
-def test_what_a_killed_save_left_behind_is_removed_by_the_next(repository):
+def test_what_a_killed_save_left_behind_is_removed_by_the_next(repository: Any) -> None:
     repository.publish("a", fill)
     abandoned = repository.root / "a" / ".saving-0123"
     abandoned.mkdir()
@@ -78,8 +79,8 @@ def test_what_a_killed_save_left_behind_is_removed_by_the_next(repository):
     assert not abandoned.exists()
 
 
-def test_a_save_in_progress_is_not_disturbed_by_another(repository):
-    def save_another_meanwhile(folder):
+def test_a_save_in_progress_is_not_disturbed_by_another(repository: Any) -> Any:
+    def save_another_meanwhile(folder: Any) -> Any:
         repository.publish("a", fill)
         return fill(folder)
 
@@ -88,12 +89,12 @@ def test_a_save_in_progress_is_not_disturbed_by_another(repository):
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a b", "-x", "é", "a\n"])
-def test_names_that_a_folder_or_url_cannot_carry_are_refused(repository, name):
+def test_names_that_a_folder_or_url_cannot_carry_are_refused(repository: Any, name: str) -> None:
     with pytest.raises(UsageError, match="cannot be the name of a model"):
         repository.publish(name, fill)
 
 
-def test_an_unknown_model_lists_the_known_ones(repository):
+def test_an_unknown_model_lists_the_known_ones(repository: Any) -> None:
     repository.publish("churn", fill)
     with pytest.raises(ModelNotFoundError, match=r"No model 'chrun' .* holds churn"):
         repository.get("chrun")
@@ -101,19 +102,19 @@ def test_an_unknown_model_lists_the_known_ones(repository):
         repository.get("churn", 7)
 
 
-def test_a_path_out_of_the_repository_is_no_model(repository):
+def test_a_path_out_of_the_repository_is_no_model(repository: Any) -> None:
     repository.publish("a", fill)
     assert ModelRepository(repository.root / "a").versions("..") == []
 
 
-def test_a_changed_file_is_named(repository):
+def test_a_changed_file_is_named(repository: Any) -> None:
     artifact = repository.publish("a", fill)
     (artifact.path / "model.joblib").write_bytes(b"CONTENT")
     with pytest.raises(CorruptArtifactError, match=r"model\.joblib is not the file that was saved"):
         artifact.file("model.joblib")
 
 
-def test_a_missing_file_is_named(repository):
+def test_a_missing_file_is_named(repository: Any) -> None:
     artifact = repository.publish("a", fill)
     (artifact.path / "model.joblib").unlink()
     with pytest.raises(CorruptArtifactError, match=r"model\.joblib cannot be read"):
@@ -130,13 +131,13 @@ def test_a_missing_file_is_named(repository):
         (b'{"schema_version": 99}', "schema version 99; this mlserve reads up to 1"),
     ],
 )
-def test_an_unreadable_manifest_is_named(tmp_path, content, message):
+def test_an_unreadable_manifest_is_named(tmp_path: Path, content: Any, message: str) -> None:
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(CorruptArtifactError, match=message):
         read_manifest(tmp_path)
 
 
-def test_a_place_where_no_folder_can_be_made_is_named(tmp_path):
+def test_a_place_where_no_folder_can_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file")
     with pytest.raises(UsageError, match="cannot be made"):
         ModelRepository(tmp_path / "models").publish("a", fill)
@@ -166,7 +167,7 @@ save_model(model, "iris", data=data, models="models")
 
 
 @pytest.mark.slow
-def test_saves_killed_at_random_points_leave_whole_versions_or_none(tmp_path):
+def test_saves_killed_at_random_points_leave_whole_versions_or_none(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED_SAVES, "7"], cwd=tmp_path, check=True)
     repository = ModelRepository(tmp_path / "models")
     versions = repository.versions("iris")
@@ -203,7 +204,7 @@ assert all(os.wait()[1] == 0 for _ in range(4))
 """
 
 
-def test_saves_at_the_same_moment_get_a_version_each(tmp_path):
+def test_saves_at_the_same_moment_get_a_version_each(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", CONCURRENT_SAVES], cwd=tmp_path, check=True)
     repository = ModelRepository(tmp_path / "models")
     assert repository.versions("iris") == list(range(1, 21))

@@ -1,5 +1,7 @@
 import json
 import warnings
+from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -44,7 +46,7 @@ MIXED = pd.DataFrame(
 MIXED_TARGET = ["yes", "no", "yes", "no", "no", "yes"] * 5
 
 
-def mixed_pipeline():
+def mixed_pipeline() -> Any:
     return make_pipeline(
         make_column_transformer(
             (make_pipeline(SimpleImputer(), StandardScaler()), ["age", "income"]),
@@ -70,14 +72,16 @@ MODELS = {
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path: Any, monkeypatch: Any) -> Any:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("format", [None, "skops", "joblib", "pickle"])
 @pytest.mark.parametrize("kind", MODELS)
-def test_every_kind_of_model_comes_back_from_every_format(place, kind, format):
+def test_every_kind_of_model_comes_back_from_every_format(
+    place: Path, kind: str, format: Any
+) -> None:
     model, rows, target = MODELS[kind]
     model.fit(rows, target)
     data = pd.DataFrame(rows)
@@ -92,7 +96,7 @@ def test_every_kind_of_model_comes_back_from_every_format(place, kind, format):
     assert artifact.manifest.verified_rows == len(rows)
 
 
-def test_an_artifact_holds_manifest_model_reference_and_example(place):
+def test_an_artifact_holds_manifest_model_reference_and_example(place: Path) -> None:
     model = mixed_pipeline().fit(MIXED, MIXED_TARGET)
     data = MIXED.assign(answer=MIXED_TARGET, id=range(30))
     artifact = save_model(model, "visits", data=data, target="answer", tags={"owner": "me"})
@@ -115,7 +119,7 @@ def test_an_artifact_holds_manifest_model_reference_and_example(place):
     }
 
 
-def test_the_reference_is_a_uniform_sample_of_a_large_file(place):
+def test_the_reference_is_a_uniform_sample_of_a_large_file(place: Path) -> None:
     model = Ridge().fit([[0.0], [1.0]], [0, 1])
     data = pd.DataFrame({"x": np.arange(250_000, dtype=float)})
     artifact = save_model(model, "m", data=data)
@@ -127,7 +131,7 @@ def test_the_reference_is_a_uniform_sample_of_a_large_file(place):
     assert np.abs(counts - 10_000).max() < 5 * np.sqrt(100_000 * 0.1 * 0.9 * 0.6)
 
 
-def test_data_may_come_from_a_file(place):
+def test_data_may_come_from_a_file(place: Path) -> None:
     MIXED.assign(answer=MIXED_TARGET).drop(columns="plan").to_csv("data.csv", index=False)
     data = pd.read_csv("data.csv")
     model = make_pipeline(
@@ -143,7 +147,7 @@ def test_data_may_come_from_a_file(place):
     assert dtypes == ["int64", "float64", "string", "bool"]
 
 
-def test_a_predictor_scores_what_the_estimator_scores(place):
+def test_a_predictor_scores_what_the_estimator_scores(place: Path) -> None:
     model = mixed_pipeline().fit(MIXED, MIXED_TARGET)
     save_model(model, "visits", data=MIXED)
     predictor = load_predictor("visits")
@@ -162,16 +166,16 @@ def test_a_predictor_scores_what_the_estimator_scores(place):
 class Moody(ClassifierMixin, BaseEstimator):
     """Predicts something else at every call."""
 
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> Any:
         self.classes_, self.n_features_in_, self.calls_ = np.unique(y), X.shape[1], 0
         return self
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         Moody.calls = getattr(Moody, "calls", 0) + 1
         return np.full(len(X), Moody.calls)
 
 
-def test_a_copy_that_predicts_otherwise_is_not_saved(place):
+def test_a_copy_that_predicts_otherwise_is_not_saved(place: Path) -> None:
     model = Moody().fit(IRIS.to_numpy(), SPECIES)
     name = f"{Moody.__module__}.Moody"
     with pytest.raises(ArtifactError, match="does not predict what its source predicts"):
@@ -179,20 +183,20 @@ def test_a_copy_that_predicts_otherwise_is_not_saved(place):
     assert list((place / "models" / "m").iterdir()) == []
 
 
-def test_a_type_that_nobody_vouched_for_is_not_saved(place):
+def test_a_type_that_nobody_vouched_for_is_not_saved(place: Path) -> None:
     model = Moody().fit(IRIS.to_numpy(), SPECIES)
     with pytest.raises(UntrustedTypeError, match=f"--trust {Moody.__module__}.Moody"):
         save_model(model, "m", data=IRIS)
 
 
-def test_the_manifest_says_why_a_model_is_not_stored_as_skops(place):
+def test_the_manifest_says_why_a_model_is_not_stored_as_skops(place: Path) -> None:
     model = make_pipeline(FunctionTransformer(np.log1p), Ridge()).fit(IRIS, SPECIES)
     manifest = save_model(model, "m", data=IRIS).manifest
     assert manifest.format_reason
     assert (manifest.format is ModelFormat.SKOPS) == ("came back" in manifest.format_reason)
 
 
-def test_another_library_version_is_a_warning_that_names_both(place):
+def test_another_library_version_is_a_warning_that_names_both(place: Path) -> None:
     artifact = save_model(Ridge().fit(IRIS, SPECIES), "m")
     manifest = artifact.manifest
     manifest.libraries["scikit-learn"] = "0.1"
@@ -213,26 +217,27 @@ def test_another_library_version_is_a_warning_that_names_both(place):
         ({"model": Ridge()}, "with the keys model; expected a fitted estimator"),
     ],
 )
-def test_what_is_not_a_fitted_estimator_is_refused(place, source, message):
+def test_what_is_not_a_fitted_estimator_is_refused(place: Path, source: Any, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         save_model(source, "m")
 
 
-def test_a_target_that_is_not_in_the_data_lists_the_columns(place):
+def test_a_target_that_is_not_in_the_data_lists_the_columns(place: Path) -> None:
     with pytest.raises(SignatureError, match="no column 'spezies'; it has sepal"):
         save_model(Ridge().fit(IRIS, SPECIES), "m", data=IRIS, target="spezies")
 
 
-def test_a_target_without_data_is_refused(place):
+def test_a_target_without_data_is_refused(place: Path) -> None:
     with pytest.raises(UsageError, match="--data FILE"):
         save_model(Ridge().fit(IRIS, SPECIES), "m", target="species")
 
 
-def test_an_estimator_saved_as_onnx_is_converted_and_not_kept(place):
+def test_an_estimator_saved_as_onnx_is_converted_and_not_kept(place: Path) -> None:
     model = Ridge().fit(IRIS, SPECIES)
     artifact = save_model(model, "m", data=IRIS, format=ModelFormat.ONNX)
     names = sorted(path.name for path in artifact.path.iterdir())
     assert names == ["example.json", "manifest.json", "model.onnx", "reference.parquet"]
+    assert artifact.manifest.onnx is not None
     assert artifact.manifest.onnx.parity.passed
     assert artifact.manifest.estimator.endswith("Ridge")
     found = load_predictor("m").predict(IRIS.to_numpy()).labels

@@ -1,6 +1,8 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import cloudpickle
 import joblib
@@ -30,7 +32,7 @@ X, Y = load_iris(return_X_y=True)
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
     for name in ("train", "trainers", "trainers.iris", "broken"):
@@ -39,7 +41,7 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def model():
+def model() -> Any:
     return LogisticRegression(max_iter=500).fit(X, Y)
 
 
@@ -56,38 +58,38 @@ number = 3
 
 
 @pytest.mark.parametrize("name", ["model", "make_model"])
-def test_an_object_or_function_of_a_python_file_is_saved(place, name):
+def test_an_object_or_function_of_a_python_file_is_saved(place: Path, name: str) -> None:
     (place / "train.py").write_text(TRAIN)
     assert save_model(f"train.py:{name}").manifest.name == "train"
     np.testing.assert_array_equal(load_model("train").predict(X[:5]), Y[:5])
 
 
-def test_an_object_of_a_module_is_saved(place):
+def test_an_object_of_a_module_is_saved(place: Path) -> None:
     (place / "trainers").mkdir()
     (place / "trainers" / "iris.py").write_text(TRAIN)
     assert save_model("trainers.iris:make_model").manifest.name == "make_model"
 
 
-def test_a_name_that_the_file_lacks_lists_what_it_has(place):
+def test_a_name_that_the_file_lacks_lists_what_it_has(place: Path) -> None:
     (place / "train.py").write_text(TRAIN)
     with pytest.raises(UsageError, match=r"train.py has no 'modle'; it has .*make_model, model"):
         save_model("train.py:modle")
 
 
-def test_an_object_that_is_no_estimator_is_refused(place):
+def test_an_object_that_is_no_estimator_is_refused(place: Path) -> None:
     (place / "train.py").write_text(TRAIN)
     with pytest.raises(ArtifactError, match=r"holds a builtins\.int"):
         save_model("train.py:number")
 
 
 @pytest.mark.parametrize("code", ["1 / 0", "import nowhere", "raise SystemExit(1)", "x = ("])
-def test_code_that_fails_is_named_with_its_line(place, code):
+def test_code_that_fails_is_named_with_its_line(place: Path, code: str) -> None:
     (place / "broken.py").write_text(f"# comment\n{code}\n")
     with pytest.raises(ArtifactError, match=r"broken\.py failed: .*line"):
         save_model("broken.py:model")
 
 
-def test_a_missing_file_or_module_is_named(place):
+def test_a_missing_file_or_module_is_named(place: Path) -> None:
     with pytest.raises(UsageError, match=r"no file nothing\.py"):
         save_model("nothing.py:model")
     with pytest.raises(UsageError, match=r"no module nothing\.here"):
@@ -111,7 +113,7 @@ model = Constant().fit([[1], [2]], [1.0, 2.0])
 """
 
 
-def test_a_type_of_the_users_own_needs_trust_to_save_and_to_load(place):
+def test_a_type_of_the_users_own_needs_trust_to_save_and_to_load(place: Path) -> None:
     (place / "train.py").write_text(CUSTOM)
     with pytest.raises(UntrustedTypeError, match=r"train\.Constant"):
         save_model("train.py:model")
@@ -121,7 +123,7 @@ def test_a_type_of_the_users_own_needs_trust_to_save_and_to_load(place):
     assert load_model("train", trust=["train.Constant"]).mean_ == 1.5
 
 
-def mlflow_folder(place, model, columns, pickler=cloudpickle):
+def mlflow_folder(place: Path, model: Any, columns: Any, pickler: Any = cloudpickle) -> Any:
     folder = place / "mlruns_model"
     folder.mkdir()
     (folder / "model.pkl").write_bytes(pickler.dumps(model))
@@ -136,7 +138,7 @@ def mlflow_folder(place, model, columns, pickler=cloudpickle):
     return folder
 
 
-def test_an_mlflow_model_is_read_with_its_signature_and_without_mlflow(place):
+def test_an_mlflow_model_is_read_with_its_signature_and_without_mlflow(place: Path) -> None:
     rows = np.array([["a", 1.0], ["b", 2.0], ["a", 3.0]], dtype=object)
     pipeline = make_pipeline(
         make_column_transformer((OneHotEncoder(), [0]), remainder="passthrough"),
@@ -155,7 +157,7 @@ def test_an_mlflow_model_is_read_with_its_signature_and_without_mlflow(place):
     assert "mlflow" not in sys.modules
 
 
-def test_an_mlflow_model_of_another_flavor_is_refused_by_name(place, model):
+def test_an_mlflow_model_of_another_flavor_is_refused_by_name(place: Path, model: Any) -> None:
     folder = mlflow_folder(place, model, [])
     (folder / "MLmodel").write_text("flavors: {pytorch: {model_data: data}}")
     with pytest.raises(UsageError, match="flavors pytorch; mlserve reads sklearn and onnx"):
@@ -163,14 +165,14 @@ def test_an_mlflow_model_of_another_flavor_is_refused_by_name(place, model):
 
 
 @pytest.mark.parametrize("content", ["", "[", "a: 1", "flavors: {sklearn: {pickled_model: x.pkl}}"])
-def test_a_broken_mlmodel_file_is_named(place, model, content):
+def test_a_broken_mlmodel_file_is_named(place: Path, model: Any, content: Any) -> None:
     folder = mlflow_folder(place, model, [])
     (folder / "MLmodel").write_text(content)
     with pytest.raises(CorruptArtifactError, match="MLmodel"):
         find_model(folder)
 
 
-def test_an_mlflow_model_file_outside_of_its_folder_is_refused(place, model):
+def test_an_mlflow_model_file_outside_of_its_folder_is_refused(place: Path, model: Any) -> None:
     joblib.dump(model, place / "outside.pkl")
     folder = mlflow_folder(place, model, [])
     (folder / "MLmodel").write_text("flavors: {sklearn: {pickled_model: ../outside.pkl}}")
@@ -178,7 +180,7 @@ def test_an_mlflow_model_file_outside_of_its_folder_is_refused(place, model):
         find_model(folder)
 
 
-def test_a_model_is_found_by_name_version_folder_and_alone(place, model):
+def test_a_model_is_found_by_name_version_folder_and_alone(place: Path, model: Any) -> None:
     save_model(model, "iris")
     save_model(model, "iris")
     for named, version in {
@@ -193,25 +195,25 @@ def test_a_model_is_found_by_name_version_folder_and_alone(place, model):
         assert found.manifest.version == version
 
 
-def test_several_models_must_be_told_apart(place, model):
+def test_several_models_must_be_told_apart(place: Path, model: Any) -> None:
     save_model(model, "first")
     save_model(model, "second")
     with pytest.raises(UsageError, match="holds several: first, second"):
         find_model()
 
 
-def test_an_empty_repository_says_how_to_fill_it(place):
+def test_an_empty_repository_says_how_to_fill_it(place: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="mlserve save"):
         find_model()
 
 
-def test_a_folder_without_a_model_says_what_was_expected(place):
+def test_a_folder_without_a_model_says_what_was_expected(place: Path) -> None:
     (place / "data").mkdir()
     with pytest.raises(ModelNotFoundError, match=r"expected manifest\.json"):
         find_model("data")
 
 
-def test_a_model_is_read_from_a_uri(place, model):
+def test_a_model_is_read_from_a_uri(place: Path, model: Any) -> None:
     save_model(model, "iris")
     joblib.dump(model, "model.joblib")
     np.testing.assert_array_equal(load_model(f"file://{place}/models/iris/1").predict(X[:3]), Y[:3])
@@ -220,7 +222,7 @@ def test_a_model_is_read_from_a_uri(place, model):
         load_model(f"file://{place}/nothing")
 
 
-def test_a_uri_of_an_uninstalled_store_names_the_extra(place):
+def test_a_uri_of_an_uninstalled_store_names_the_extra(place: Path) -> None:
     code = (
         "import sys; sys.modules['fsspec'] = None\n"
         "from mlserve_cli import load_model, MlserveError\n"
@@ -232,7 +234,7 @@ def test_a_uri_of_an_uninstalled_store_names_the_extra(place):
     assert "mlserve-cli[remote]" in run.stdout
 
 
-def test_a_bare_file_works_as_a_model(place, model):
+def test_a_bare_file_works_as_a_model(place: Path, model: Any) -> None:
     joblib.dump(model, "model.joblib")
     predictor = load_predictor("model.joblib")
     assert predictor.signature.classes == (0, 1, 2)

@@ -11,6 +11,7 @@ from mlserve_cli.cli.demo import demo
 from mlserve_cli.cli.inspect import inspect
 from mlserve_cli.cli.outcome import OutcomeGroup
 from mlserve_cli.cli.save import save
+from mlserve_cli.cli.serve import serve
 
 app = typer.Typer(
     cls=OutcomeGroup,
@@ -43,4 +44,5 @@ app.command("save")(save)
 app.command("convert-onnx")(convert_onnx)
 app.command("inspect")(inspect)
 app.command("batch-predict")(batch_predict)
+app.command("serve")(serve)
 app.command("demo")(demo)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from mlserve_cli.errors import EngineError, MlserveError
 from mlserve_cli.serving.exchange import Call, Headers, Reply, plain_body, too_large
 from mlserve_cli.serving.metrics import ServingMetrics
-from mlserve_cli.serving.refusals import OverloadedError
 from mlserve_cli.serving.routes import Endpoint
 from mlserve_cli.serving.scheduling import Limits, Scheduler
 from mlserve_cli.serving.security import ApiKeys
@@ -76,8 +75,6 @@ class Gateway:
         Raises:
             MlserveError: It cannot be read, or asks for what is not there.
         """
-        if self.service.draining or not self.service.ready:
-            raise OverloadedError("No model is ready.")
         model = self.service.resolve(endpoint.name, endpoint.version)
         if headers and b"content-encoding" in headers:
             body = plain_body(body, headers, self.options.max_body_bytes)

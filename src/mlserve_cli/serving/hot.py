@@ -74,6 +74,10 @@ class HotProtocol(HttpToolsProtocol):
             not self.is_reading and self.cycle is not None and not self.cycle.response_complete
         )
 
+    def close_after_answer(self) -> None:
+        """The next answer is the last one on this connection."""
+        self._exchange.keep_alive = False
+
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
         if self._in_head:

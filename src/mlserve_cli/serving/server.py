@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -15,7 +16,7 @@ import uvicorn
 from mlserve_cli.errors import EngineError, UsageError
 from mlserve_cli.serving import uvicorn_contract
 from mlserve_cli.serving.app import app_of
-from mlserve_cli.serving.hot import hot_protocol
+from mlserve_cli.serving.hot import HotProtocol, hot_protocol
 from mlserve_cli.serving.watch import ConnectionWatch
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _LOGGER = logging.getLogger("mlserve")
 _BACKLOG = 4096
 # How long a stopping server waits for what is in flight.
 _DRAIN_SECONDS = 30
+# How long clients of a stopping server may ask on connections that they hold open.
+_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,28 @@ class _Server(uvicorn.Server):
         self._watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watch
+        for listener in self.servers:
+            listener.close()
+        await self._let_clients_go()
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Readiness is off as soon as the signal is there."""
+        self._gateway.service.draining = True
+        super().handle_exit(sig, frame)
+
+    async def _let_clients_go(self) -> None:
+        """Every answer from now on closes its connection; idle ones get a moment to ask again.
+
+        A connection that is closed while its next request is on the way loses that request.
+        """
+        loop = asyncio.get_running_loop()
+        for connection in self.server_state.connections:
+            if isinstance(connection, HotProtocol):
+                connection.close_after_answer()
+        deadline = loop.time() + _GRACE_SECONDS
+        while self.server_state.connections and loop.time() < deadline:
+            await asyncio.sleep(0.01)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlserve_cli.errors import EngineError
 from mlserve_cli.signature import Column, DType, Layout, Signature
 from mlserve_cli.tables import buffers
-from mlserve_cli.tables.fault import RowFaultError, shown
+from mlserve_cli.tables.fault import TO_UTF_8, RowFaultError, shown
 from mlserve_cli.tables.matching import Matching
 from mlserve_cli.tables.records import Records, count_lines
 from mlserve_cli.tables.values import (
@@ -30,6 +30,8 @@ _BOM = b"\xef\xbb\xbf"
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _BYTES = pa.binary()
 _REFUSED_COLUMN = re.compile(r"In CSV column #(\d+)")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d[\d.,]*,\d[\d.,]*")
+_UTF_8_TEXT = "text in UTF-8"
 _MISSING = "a value; the model takes no missing ones here"
 
 
@@ -214,7 +216,7 @@ def _decoded(row: int, text: bytes | None) -> str | None:
     try:
         return None if text is None else text.decode()
     except UnicodeDecodeError as error:
-        raise ConversionError(row, text or b"", "text in UTF-8") from error
+        raise ConversionError(row, text or b"", _UTF_8_TEXT) from error
 
 
 def _text_values(texts: list[str | None], codes: NDArray[np.intp], column: Column) -> NDArray[Any]:
@@ -247,7 +249,17 @@ def _refuse(data: bytes, records: Records, fault: tuple[ConversionError, Column]
         count_lines(data[: records.starts[error.row]]),
         f"{found}, expected {error.expected}.",
         column=column.name,
+        hint=_hint(error),
     ) from error
+
+
+def _hint(error: ConversionError) -> str | None:
+    if error.expected == _UTF_8_TEXT:
+        return TO_UTF_8
+    value = error.value if isinstance(error.value, str) else error.value.decode(errors="replace")
+    if _DECIMAL_COMMA.fullmatch(value.strip()):
+        return "Numbers are written with a decimal point, and without separators of thousands."
+    return None
 
 
 def _fields(count: int) -> str:

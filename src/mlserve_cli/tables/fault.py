@@ -2,6 +2,9 @@
 
 from mlserve_cli.errors import EngineError, InputError, SignatureError
 
+# What to do about text in another encoding; Excel and Windows write one of these two.
+TO_UTF_8 = "Convert it with: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW (or -f UTF-16)"
+
 _SHOWN_CHARACTERS = 60
 
 

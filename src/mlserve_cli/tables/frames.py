@@ -1,8 +1,9 @@
 """Whole tables as data frames, for the small jobs that need one: training data, references."""
 
 import io
+import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mlserve_cli.errors import EngineError, InputError, UsageError
+from mlserve_cli.tables.fault import TO_UTF_8
 from mlserve_cli.tables.formats import FileType, Format
 from mlserve_cli.tables.source import Source
 
@@ -20,15 +22,17 @@ if TYPE_CHECKING:
 _READ_BYTES = 1 << 24
 
 
-def read_table(path: str | Path) -> "pd.DataFrame":
+def read_table(path: str | Path, *, text: Collection[str] = ()) -> "pd.DataFrame":
     """A whole file as a data frame; its suffix says which format it has.
 
-    CSV is read as `pandas.read_csv` reads it. Parquet and Arrow keep their types, categories
-    included. A matrix (npy, npz with one array) gets the columns `x0`, `x1`, ...
+    CSV is read as `pandas.read_csv` reads it, except that its first column is never taken for row
+    names. Parquet and Arrow keep their types, categories included. A matrix (npy, npz with one
+    array) gets the columns `x0`, `x1`, ...
 
     Args:
         path: A file in CSV, TSV or JSON Lines, plain or compressed (.gz, .zst, .bz2), or in
             Parquet, Arrow, npy or npz.
+        text: Columns of a CSV file that are text even where they look like numbers.
 
     Raises:
         UsageError: The suffix names no format that can be read.
@@ -39,18 +43,22 @@ def read_table(path: str | Path) -> "pd.DataFrame":
         found = "is a directory; a file is expected" if Path(path).exists() else "does not exist"
         raise InputError(f"{path} {found}.")
     with _reading(path, file_type):
-        frame = _read(path, file_type)
+        frame = _read(path, file_type, text)
     if not len(frame.columns):
         raise InputError(f"{path} holds no columns.")
     return frame
 
 
-def _read(path: str | Path, file_type: FileType) -> "pd.DataFrame":
+def _read(path: str | Path, file_type: FileType, text: Collection[str]) -> "pd.DataFrame":
     import pandas as pd
 
     match file_type.format:
-        case Format.CSV | Format.TSV | Format.JSONL:
-            return _text(path, file_type.format)
+        case Format.CSV | Format.TSV:
+            return _csv(path, "," if file_type.format is Format.CSV else "\t", text)
+        case Format.JSONL:
+            # pandas' own reader turns "007" into 7, and what sounds like dates into dates.
+            rows = msgspec.json.Decoder(dict[str, Any]).decode_lines(_content(path))
+            return pd.DataFrame(rows)
         case Format.PARQUET:
             return pd.read_parquet(path)
         case Format.ARROW:
@@ -64,16 +72,31 @@ def _read(path: str | Path, file_type: FileType) -> "pd.DataFrame":
             )
 
 
-def _text(path: str | Path, format_: Format) -> "pd.DataFrame":
+def _content(path: str | Path) -> bytes:
+    with Source(path) as source:
+        return b"".join(iter(lambda: source.read(_READ_BYTES), b""))
+
+
+def _csv(path: str | Path, separator: str, text: Collection[str]) -> "pd.DataFrame":
     import pandas as pd
 
-    with Source(path) as source:
-        data = io.BytesIO(b"".join(iter(lambda: source.read(_READ_BYTES), b"")))
-    if format_ is Format.JSONL:
-        # pandas' own reader turns "007" into 7, and what sounds like dates into dates.
-        return pd.DataFrame(msgspec.json.Decoder(dict[str, Any]).decode_lines(data.getvalue()))
-    separator = "\t" if format_ is Format.TSV else ","
-    return pd.read_csv(data, sep=separator, low_memory=False)
+    with warnings.catch_warnings():
+        # Without index_col=False, pandas shifts the names of rows with a field too many by one; with
+        # it, pandas warns and drops the field.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(
+                io.BytesIO(_content(path)),
+                sep=separator,
+                index_col=False,
+                dtype=dict.fromkeys(text, str),
+                low_memory=False,
+            )
+        except pd.errors.ParserWarning as error:
+            raise InputError(
+                f"{path}: its rows have more fields than its header has names.",
+                hint="Name every column in the first line.",
+            ) from error
 
 
 def _matrix(path: str | Path) -> "pd.DataFrame":
@@ -133,6 +156,12 @@ def _reading(path: str | Path, file_type: FileType) -> Iterator[None]:
         pa.ArrowException,
     ) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is no readable {expected} file: {first}.") from error
+        raise InputError(
+            f"{path} is no readable {expected} file: {first}.", hint=_hint(error)
+        ) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _hint(error: Exception) -> str | None:
+    return TO_UTF_8 if isinstance(error, UnicodeDecodeError) else None

@@ -13,6 +13,18 @@ RECORD_BYTES_LIMIT = 64 << 20
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+# What is often mistaken for a CSV file, by its first bytes.
+_NOT_TEXT = {
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"PK\x03\x04": "a zip archive, as Excel workbooks and skops models are",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x80\x04\x95": "a pickle, as joblib models are",
+    b"\x80\x05\x95": "a pickle, as joblib models are",
+    b"\x89HDF": "an HDF5 file",
+    b"SQLite format 3\0": "an SQLite database",
+    b"%PDF-": "a PDF document",
+}
 # At least a byte order mark, at most what nearly every header fits in.
 _FIRST_READ_BYTES = (4, 1 << 16)
 
@@ -40,7 +52,7 @@ def read_head(source: Source, delimiter: str, options: TableOptions) -> Head:
     """Reads as much as the first record needs.
 
     Raises:
-        InputError: The file is empty, is UTF-16, or its first record does not end.
+        InputError: The file is empty, is not text in UTF-8, or its first record does not end.
     """
     wanted = max(_FIRST_READ_BYTES[0], min(_FIRST_READ_BYTES[1], options.block_bytes))
     data = source.read(wanted)
@@ -51,6 +63,9 @@ def read_head(source: Source, delimiter: str, options: TableOptions) -> Head:
             f"{source.name} is encoded as UTF-16; UTF-8 is expected.",
             hint="Convert it with: iconv -f UTF-16 -t UTF-8 FILE > NEW",
         )
+    for magic, found in _NOT_TEXT.items():
+        if data.startswith(magic):
+            raise InputError(f"{source.name} is {found}; a CSV file is expected.")
     mark = _BOM if data.startswith(_BOM) else b""
     scanner = RecordScanner(delimiter.encode())
     data, start, end = _first_record(source, scanner, data[len(mark) :], final=len(data) < wanted)

@@ -42,11 +42,12 @@ class Sink:
         self.name = "standard output" if str(path) == STANDARD_STREAM else str(path)
         self._target = Path(os.path.realpath(path))
         self._temporary: Path | None = None
+        self._standard = str(path) == STANDARD_STREAM
         self._file = self._open(path, apart_from)
         self._stream = _compressor(self._file, FileType.of_name(str(path)).compression)
 
     def _open(self, path: str | Path, apart_from: os.stat_result | None) -> BinaryIO:
-        if str(path) == STANDARD_STREAM:
+        if self._standard:
             self._refuse_input(_status_of_output(), apart_from)
             return sys.stdout.buffer
         try:
@@ -131,9 +132,11 @@ class Sink:
             _sync(self._target.parent)
 
     def _discard(self) -> None:
-        if self._file is not sys.stdout.buffer:
-            with contextlib.suppress(OSError):
-                self._file.close()
+        if not self._standard:
+            # The compressor first: it writes to the file even as it is thrown away.
+            for stream in (self._stream, self._file):
+                with contextlib.suppress(OSError, ValueError):
+                    stream.close()
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
 

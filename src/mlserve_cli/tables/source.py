@@ -56,7 +56,8 @@ class Source:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.name = "standard input" if str(path) == STANDARD_STREAM else str(path)
+        self._standard = str(path) == STANDARD_STREAM
+        self.name = "standard input" if self._standard else str(path)
         self._file = self._open(path)
         details = os.fstat(self._file.fileno()) if _has_descriptor(self._file) else None
         self.details = details
@@ -122,7 +123,7 @@ class Source:
 
     def close(self) -> None:
         """Closes the file; standard input stays open."""
-        if self._file is not sys.stdin.buffer:
+        if not self._standard:
             self._file.close()
 
     def __enter__(self) -> Self:
