@@ -53,6 +53,32 @@ def test_csv_is_read_as_pandas_reads_it(tmp_path: Path, suffix: str) -> None:
     assert found["x"].tolist()[:2] == [0.1, 2.5]
 
 
+def test_chosen_columns_of_csv_are_text_even_where_they_look_like_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("zip,n\n01234,1\nNA,2\n")
+    found = read_table(path, text=["zip", "of another file"])
+    assert found["zip"].tolist()[0] == "01234"
+    assert found["zip"].isna().tolist() == [False, True]
+    assert found["n"].tolist() == [1, 2]
+
+
+def test_rows_longer_than_the_header_do_not_shift_the_names(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2,\n3,4,\n")
+    assert read_table(path).to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+    path.write_text("a,b\nfirst,1,2\nsecond,3,4\n")
+    with pytest.raises(InputError, match="its rows have more fields than its header has names"):
+        read_table(path)
+
+
+def test_another_encoding_is_told_with_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("city\nZürich\n".encode("latin-1"))
+    with pytest.raises(InputError, match="no readable csv file") as caught:
+        read_table(path)
+    assert "iconv" in (caught.value.hint or "")
+
+
 def test_json_lines_keep_text_as_text(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl.gz"
     rows = '{"s":"007","x":0.1,"date":"2024-01-01"}\n{"s":"a","x":null,"date":"b"}\n'

@@ -1,5 +1,6 @@
 """An output appears whole or not at all."""
 
+import io
 import os
 import stat
 import threading
@@ -36,6 +37,16 @@ def test_a_failure_leaves_nothing_behind(
     with pytest.raises(error):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_written_where_standard_output_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As notebooks replace it.
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    with Sink(tmp_path / "out.csv") as sink:
+        sink.write(b"a")
+    assert list(tmp_path.iterdir()) == [tmp_path / "out.csv"]
 
 
 def test_the_mode_follows_the_umask(tmp_path: Path) -> None:

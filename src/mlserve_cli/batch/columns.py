@@ -37,8 +37,13 @@ def added_names(
     if options.output in (Output.LABEL, Output.BOTH):
         names += _label_names(signature, options.prediction_column)
     if options.output in (Output.PROBABILITIES, Output.BOTH):
-        if not signature.probabilities or signature.classes is None:
+        if not signature.probabilities:
             raise UsageError("The model gives no class probabilities.", hint="Use --output label")
+        if signature.classes is None:
+            raise UsageError(
+                "The model does not say which classes its probabilities belong to.",
+                hint="Use --output label",
+            )
         names += tuple(f"probability_{label}" for label in signature.classes)
     if options.output is Output.RAW:
         if not signature.decision:

@@ -48,6 +48,8 @@ class BatchOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
+        if not self.prediction_column:
+            raise UsageError("The name of the column of predictions is empty.")
 
     @property
     def table(self) -> TableOptions:

@@ -81,8 +81,8 @@ def _csv(path: str | Path, separator: str, text: Collection[str]) -> "pd.DataFra
     import pandas as pd
 
     with warnings.catch_warnings():
-        # Without index_col=False, pandas shifts the names of rows with a field too many by one; with
-        # it, pandas warns and drops the field.
+        # Where rows have a field too many, pandas takes the first one for row names, which shifts all
+        # names by one. With index_col=False it drops the last one instead, and warns.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             return pd.read_csv(
