@@ -217,6 +217,9 @@ def test_a_record_without_an_end_is_given_up(fake: Any, tmp_path: Path) -> None:
         (b"\xef\xbb\xbf\n", "blank lines only", None),
         (b'"a,b\n1,2\n', "quote in the first record is never closed", None),
         ("a,b\n".encode("utf-16"), "is encoded as UTF-16", "iconv"),
+        (b"PAR1\x15\x04", "is a Parquet file; a CSV file is expected", None),
+        (b"PK\x03\x04\x14", "is a zip archive, as Excel workbooks", None),
+        (b"\x80\x04\x95\x00", "is a pickle, as joblib models are", None),
         (b"a,x\n1,2\n", "lacks the column 'b'. It has: 'a', 'x'.", None),
         (b"x,y\n1,2\n", "lacks the columns 'a', 'b'.", None),
         (b"a,B \n1,2\n", "lacks the column 'b'.", "'b' may be called 'B ' there."),
@@ -315,6 +318,33 @@ def test_a_delimiter_that_cannot_separate_fields_is_refused(
 ) -> None:
     options = BatchOptions(delimiter=delimiter)
     assert type(refused(fake, tmp_path, b"a\n", signature("a"), options)) is UsageError
+
+
+def test_a_column_without_a_name_is_not_added() -> None:
+    with pytest.raises(UsageError, match="is empty"):
+        BatchOptions(prediction_column="")
+
+
+def test_probabilities_of_unknown_classes_are_refused(fake: Any, tmp_path: Path) -> None:
+    model = signature("a", probabilities=True)
+    error = refused(fake, tmp_path, b"a\n1\n", model, BatchOptions(output=Output.BOTH))
+    assert "does not say which classes" in error.message
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "hint"),
+    [
+        (b'"1,5"', Column("a"), "decimal point"),
+        (b'"1,234,567"', Column("a", DType.INT64), "decimal point"),
+        (b"Z\xfcrich", Column("a", DType.STRING), "iconv"),
+    ],
+)
+def test_a_value_of_another_locale_comes_with_a_hint(
+    fake: Any, tmp_path: Path, row: bytes, column: Column, hint: str
+) -> None:
+    model = signature(column, layout=Layout.FRAME)
+    error = refused(fake, tmp_path, b"a\n" + row + b"\n", model)
+    assert hint in (error.hint or "")
 
 
 @pytest.mark.parametrize("option", ["batch_rows", "block_bytes", "threads"])

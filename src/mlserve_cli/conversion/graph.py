@@ -48,6 +48,9 @@ class Tensor:
 
     __slots__ = ("graph", "kind", "name")
 
+    # Without this, an array on the left would make an array of tensors.
+    __array_ufunc__ = None
+
     def __init__(self, graph: "Graph", name: str, kind: Kind) -> None:
         self.graph = graph
         self.name = name

@@ -62,7 +62,17 @@ def two_columns(positive: "Tensor") -> "Tensor":
 
 def sigmoid_pair(decision: "Tensor") -> "Tensor":
     """Logistic probabilities of two classes from one score of shape `(rows, 1)`."""
-    return two_columns(decision.apply("Sigmoid"))
+    return two_columns(sigmoid(decision))
+
+
+def sigmoid(values: "Tensor") -> "Tensor":
+    """The logistic function, exact relative to its own size.
+
+    ONNX Runtime's own operator is 0 below -37, where the function is still 1e-17, and shares of
+    such values are wanted.
+    """
+    small = (-values.apply("Abs")).apply("Exp")
+    return (values < 0.0).where(small, small * 0.0 + 1.0) / (small + 1.0)
 
 
 def softmax(decision: "Tensor") -> "Tensor":

@@ -88,7 +88,11 @@ def task_of(estimator: Any) -> Task:
         return Task.REGRESSION
     if is_outlier_detector(estimator):
         return Task.OUTLIER_DETECTION
-    return Task.CLUSTERING if is_clusterer(estimator) else Task.TRANSFORMATION
+    # What groups columns calls itself a clusterer too, but gives values and no groups of rows.
+    groups_rows = is_clusterer(estimator) and (
+        hasattr(estimator, "predict") or not hasattr(estimator, "transform")
+    )
+    return Task.CLUSTERING if groups_rows else Task.TRANSFORMATION
 
 
 def input_frame(estimator: Any, data: "pd.DataFrame") -> "pd.DataFrame":

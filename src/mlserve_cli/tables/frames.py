@@ -81,7 +81,7 @@ def _csv(path: str | Path, separator: str, text: Collection[str]) -> "pd.DataFra
     import pandas as pd
 
     with warnings.catch_warnings():
-        # Where rows have a field too many, pandas takes the first one for row names, which shifts all
+        # Where rows have a field too many, pandas takes the first one for row names and shifts all
         # names by one. With index_col=False it drops the last one instead, and warns.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:

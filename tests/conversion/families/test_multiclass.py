@@ -60,7 +60,6 @@ def test_a_label_that_every_row_has(exact: Any) -> None:
     exact(OneVsRestClassifier(LogisticRegression(max_iter=500)).fit(features, labels), features)
 
 
-@pytest.mark.xfail(reason="Sigmoid of ONNX Runtime takes tiny probabilities for 0", strict=True)
 def test_tiny_probabilities_are_shared_out(exact: Any) -> None:
     features, classes = data(load_wine)
     model = OneVsRestClassifier(LogisticRegression(C=10)).fit(features, classes)

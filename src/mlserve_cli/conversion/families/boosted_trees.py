@@ -30,7 +30,7 @@ def _gradient_raw(translator: "Translator", estimator: Any, table: "Table") -> "
             f"{type(estimator.init_).__name__}, which has no ONNX form here."
         )
     nowhere = np.zeros((1, estimator.n_features_in_), dtype=np.float32)
-    start = estimator._raw_predict_init(nowhere)[0]  # noqa: SLF001
+    start = estimator._raw_predict_init(nowhere)[0]
     trees = [stump(float(value), output) for output, value in enumerate(start)]
     for stage in estimator.estimators_:
         for output, member in enumerate(stage):
@@ -62,10 +62,10 @@ def _histogram_raw(translator: "Translator", estimator: Any, table: "Table") -> 
     # With categorical columns the estimator encodes them and puts them first.
     if getattr(estimator, "_preprocessor", None) is not None:
         with translator.step("categories"):
-            table = translator.transform(estimator._preprocessor, table)  # noqa: SLF001
-    baseline = np.ravel(estimator._baseline_prediction)  # noqa: SLF001
+            table = translator.transform(estimator._preprocessor, table)
+    baseline = np.ravel(estimator._baseline_prediction)
     trees = [stump(float(value), output) for output, value in enumerate(baseline)]
-    for stage in estimator._predictors:  # noqa: SLF001
+    for stage in estimator._predictors:
         for output, predictor in enumerate(stage):
             trees.append(Weighted(_histogram_tree(predictor), predictor.nodes["value"], output))
     return tree_sum(table.real(), trees, len(baseline))
@@ -97,7 +97,7 @@ def _bits(bitset: "NDArray[np.uint32]") -> "NDArray[np.float64]":
 
 def _histogram_regressor(translator: "Translator", estimator: Any, table: "Table") -> Scores:
     raw = _histogram_raw(translator, estimator, table)
-    link = type(estimator._loss.link).__name__  # noqa: SLF001
+    link = type(estimator._loss.link).__name__
     if link not in ("IdentityLink", "LogLink"):
         raise translator.unsupported(f"The link {link} of the loss has no ONNX form here.")
     return Scores(labels=raw.apply("Exp") if link == "LogLink" else raw)

@@ -8,7 +8,13 @@ from mlserve_cli.conversion.families.smooth import isotonic_values
 from mlserve_cli.conversion.families.voting import response, response_method
 from mlserve_cli.conversion.families.voting_trees import add_up
 from mlserve_cli.conversion.graph import Kind
-from mlserve_cli.conversion.labels import classified, from_probabilities, softmax, two_columns
+from mlserve_cli.conversion.labels import (
+    classified,
+    from_probabilities,
+    sigmoid,
+    softmax,
+    two_columns,
+)
 from mlserve_cli.conversion.translator import Scores
 
 if TYPE_CHECKING:
@@ -68,13 +74,7 @@ def _each_class(translator: "Translator", member: Any, answers: "Tensor") -> "Te
 def _calibrator(translator: "Translator", calibrator: Any, answers: "Tensor") -> "Tensor":
     if type(calibrator).__name__ == "IsotonicRegression":
         return isotonic_values(translator, calibrator, answers)
-    return _logistic(-(answers * float(calibrator.a_) + float(calibrator.b_)))
-
-
-def _logistic(x: "Tensor") -> "Tensor":
-    # ONNX Runtime's Sigmoid is exact to 1e-16 only, but shares of tiny values are wanted.
-    power = (-x.apply("Abs")).apply("Exp")
-    return (x < 0.0).where(power, x * 0.0 + 1.0) / (power + 1.0)
+    return sigmoid(-(answers * float(calibrator.a_) + float(calibrator.b_)))
 
 
 def _logits(answers: "Tensor") -> "Tensor":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def _column_transformer(translator: "Translator", transformer: Any, table: Table) -> Table:
     weights = transformer.transformer_weights or {}
-    positions = transformer._transformer_to_input_indices  # noqa: SLF001
+    positions = transformer._transformer_to_input_indices
     parts = []
     for name, step, _ in transformer.transformers_:
         if isinstance(step, str) and step == "drop":

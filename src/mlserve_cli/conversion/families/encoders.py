@@ -66,7 +66,7 @@ def _grouped(encoder: Any, position: int) -> "NDArray[np.int64]":
     # Number of each category after the infrequent ones have become one.
     size = len(encoder.categories_[position])
     if getattr(encoder, "_infrequent_enabled", False):
-        mapping = encoder._default_to_infrequent_mappings[position]  # noqa: SLF001
+        mapping = encoder._default_to_infrequent_mappings[position]
         if mapping is not None:
             return np.asarray(mapping, dtype=np.int64)
     return np.arange(size)
@@ -77,13 +77,13 @@ def _one_hot_codes(encoder: Any, position: int) -> "tuple[NDArray[np.int64], int
     codes = _grouped(encoder, position)
     grouped = None
     if getattr(encoder, "_infrequent_enabled", False):
-        grouped = encoder._infrequent_indices[position]  # noqa: SLF001
+        grouped = encoder._infrequent_indices[position]
     unknown = -1
     if grouped is not None and encoder.handle_unknown in ("infrequent_if_exist", "warn"):
         unknown = int(codes[grouped[0]])
     width = int(codes.max()) + 1
     # The number of the dropped category counts after grouping, as the codes do.
-    dropped = encoder._drop_idx_after_grouping  # noqa: SLF001
+    dropped = encoder._drop_idx_after_grouping
     if dropped is not None and dropped[position] is not None:
         drop = int(dropped[position])
         codes = np.where(codes == drop, -1, codes - (codes > drop))
@@ -118,8 +118,8 @@ def _ordinal(translator: "Translator", encoder: Any, table: Table) -> Table:
         grouped = _grouped(encoder, position)
         values = np.arange(len(categories), dtype=np.float64)
         values[: len(grouped)] = grouped
-        if position in encoder._missing_indices:  # noqa: SLF001
-            values[encoder._missing_indices[position]] = encoder.encoded_missing_value  # noqa: SLF001
+        if position in encoder._missing_indices:
+            values[encoder._missing_indices[position]] = encoder.encoded_missing_value
         parts.append(_valued(translator, table.column(position), categories, values, unknown))
     return Table.of(translator.graph.concatenate(parts), len(parts))
 

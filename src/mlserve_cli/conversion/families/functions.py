@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlserve_cli.conversion.graph import Kind
+from mlserve_cli.conversion.labels import sigmoid
 from mlserve_cli.conversion.table import Table
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ FUNCTIONS: "Mapping[str, Callable[[Tensor], Tensor]]" = MappingProxyType(
         "cos": _operator("Cos"),
         "exp": _operator("Exp"),
         "exp2": lambda x: 2.0**x,
-        "expit": _operator("Sigmoid"),
+        "expit": sigmoid,
         "expm1": expm1,
         "fabs": _operator("Abs"),
         "floor": _operator("Floor"),

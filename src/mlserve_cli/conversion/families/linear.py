@@ -53,7 +53,7 @@ def _plain_classifier(_: "Translator", estimator: Any, table: "Table") -> Scores
 
 
 def _ridge_classifier(_: "Translator", estimator: Any, table: "Table") -> Scores:
-    if estimator._label_binarizer.y_type_.startswith("multilabel"):  # noqa: SLF001
+    if estimator._label_binarizer.y_type_.startswith("multilabel"):
         decision = linear_scores(estimator, table)
         return Scores(labels=(decision > 0.0).cast(Kind.INT64), decision=decision)
     return from_decision(estimator.classes_, linear_scores(estimator, table))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.conversion.graph import Kind
-from mlserve_cli.conversion.labels import classified, softmax, two_columns
+from mlserve_cli.conversion.labels import classified, sigmoid, softmax, two_columns
 from mlserve_cli.conversion.table import Table
 from mlserve_cli.conversion.translator import Scores
 
@@ -52,10 +52,7 @@ def _regressor(_: "Translator", estimator: Any, table: Table) -> Scores:
 def _hidden(_: "Translator", estimator: Any, table: Table) -> Table:
     weights = estimator.components_
     hidden = table.real() @ weights.T + estimator.intercept_hidden_
-    # Sigmoid takes tiny probabilities for 0, and what comes next may take their logarithm.
-    small = (-hidden.apply("Abs")).apply("Exp")
-    probabilities = (hidden < 0.0).where(small, small * 0.0 + 1.0) / (small + 1.0)
-    return Table.of(probabilities, weights.shape[0])
+    return Table.of(sigmoid(hidden), weights.shape[0])
 
 
 TRANSFORMS: "dict[str, Transform]" = {"sklearn.BernoulliRBM": _hidden}

@@ -107,7 +107,7 @@ def _power(translator: "Translator", transformer: Any, table: Table) -> Table:
     result = translator.graph.concatenate(columns)
     if not transformer.standardize:
         return Table.of(result, table.width)
-    return _standard(translator, transformer._scaler, Table.of(result, table.width))  # noqa: SLF001
+    return _standard(translator, transformer._scaler, Table.of(result, table.width))
 
 
 def _box_cox(x: "Tensor", power: float) -> "Tensor":

@@ -8,7 +8,7 @@ import numpy as np
 from mlserve_cli.conversion.distances import squared_distances
 from mlserve_cli.conversion.families.linear import outliers
 from mlserve_cli.conversion.graph import Kind
-from mlserve_cli.conversion.labels import classified
+from mlserve_cli.conversion.labels import classified, sigmoid
 from mlserve_cli.conversion.loops import repeat
 from mlserve_cli.conversion.translator import Scores
 
@@ -111,9 +111,9 @@ def _classifier(translator: "Translator", estimator: Any, table: "Table") -> Sco
 def _probabilities(scores: "Tensor", estimator: Any, classes: int) -> "Tensor":
     """Probabilities that agree best with those of all pairs, as far as libsvm looks for them."""
     graph = scores.graph
-    sigmoid = (-(scores * estimator._probA + estimator._probB)).apply("Sigmoid")
+    shares = sigmoid(-(scores * estimator._probA + estimator._probB))
     limits = graph.constant(_LEAST_PROBABILITY), graph.constant(1.0 - _LEAST_PROBABILITY)
-    pairwise = graph.add("Clip", sigmoid, *limits)
+    pairwise = graph.add("Clip", shares, *limits)
     against, diagonal = _coupling(pairwise, classes)
     start = scores.columns(0, 1) * 0.0 + np.full((1, classes), 1.0 / classes)
 

@@ -100,7 +100,7 @@ def _isolation_forest(_: "Translator", estimator: Any, table: Table) -> Scores:
         depth = _depths(tree) + 1.0 + _path_length(member.tree_.n_node_samples) - 1.0
         weighted.append(Weighted(tree, depth))
     longest = len(estimator.estimators_) * float(
-        _path_length(np.array([estimator._max_samples]))[0]  # noqa: SLF001
+        _path_length(np.array([estimator._max_samples]))[0]
     )
     depths = tree_sum(x, weighted)
     ratio = depths / longest if longest else depths * 0.0 + 1.0
