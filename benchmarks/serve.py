@@ -25,7 +25,7 @@ from pathlib import Path
 
 COLUMNS = 20
 
-TUTORIAL = '''
+TUTORIAL = """
 import joblib
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -49,9 +49,9 @@ async def predict(request: Request):
     if many:
         return Response(prediction=labels.tolist(), probability=probabilities.tolist())
     return Response(prediction=int(labels[0]), probability=float(probabilities[0]))
-'''
+"""
 
-BY_HAND = '''
+BY_HAND = """
 import joblib
 import numpy as np
 import orjson
@@ -70,7 +70,7 @@ async def predict(request: Request):
     answer = {"prediction": labels[0] if one else labels, "probability": best[0] if one else best}
     return Response(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY),
                     media_type="application/json")
-'''
+"""
 
 
 @dataclass(frozen=True)

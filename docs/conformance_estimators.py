@@ -2,16 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn import datasets
-from sklearn.base import is_outlier_detector
-from sklearn.cluster import KMeans
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.neighbors import KNeighborsTransformer
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
@@ -49,6 +45,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "HalvingGridSearchCV": _GRID,
     "HalvingRandomSearchCV": _RANDOM,
     "HashingVectorizer": {"n_features": 2**10},
+    "LocalOutlierFactor": {"novelty": True},
     "KernelPCA": {"n_components": 2},
     "MiniBatchNMF": {"n_components": 2, "fresh_restarts": True},
     "MultiOutputClassifier": _LOGISTIC,
@@ -73,7 +70,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "VotingClassifier": {"estimators": _BOTH},
     "VotingRegressor": {"estimators": _EITHER},
 }
-_POSITIVE = ("GammaRegressor", "PoissonRegressor", "TweedieRegressor")
 _TWO_CLASSES = ("FixedThresholdClassifier", "TunedThresholdClassifierCV")
 _SEVERAL_LABELS = ("ClassifierChain", "MultiOutputClassifier")
 _SEVERAL_VALUES = (
@@ -88,7 +84,7 @@ def estimators() -> Iterator[tuple[str, Callable[[], tuple[Any, Any]]]]:
     for name, kind in all_estimators():
         if name in NOTHING_TO_CONVERT or not _scores_new_rows(kind):
             continue
-        yield name, lambda name=name, kind=kind: _fitted(name, kind)
+        yield name, partial(_fitted, name, kind)
 
 
 def _scores_new_rows(kind: type) -> bool:
@@ -114,29 +110,33 @@ def _is_wanted(parameter: inspect.Parameter, setting: str) -> bool:
 
 
 def _data(name: str, estimator: Any) -> tuple[Any, Any]:
-    tags = estimator.__sklearn_tags__()
+    """Rows that an estimator takes, and what it learns to say about them."""
     if hasattr(estimator, "build_analyzer"):
         return DOCUMENTS, None
-    if name == "IsotonicRegression":
-        features, values = datasets.load_diabetes(return_X_y=True)
-        return features[:, 2:3], values
-    if tags.estimator_type == "regressor" or name in _SEVERAL_VALUES:
+    kind = estimator.__sklearn_tags__().estimator_type
+    if kind == "regressor" or name in _SEVERAL_VALUES:
         features, values = datasets.load_diabetes(return_X_y=True)
         features, values = features[:200], values[:200]
         both = np.column_stack([values, features[:, 2] * 100 + features[:, 3] * 50])
-        return features, both if name in _SEVERAL_VALUES else values
+        only = features[:, 2:3] if name == "IsotonicRegression" else features
+        return only, both if name in _SEVERAL_VALUES else values
     features, classes = datasets.load_iris(return_X_y=True)
+    if name == "KernelCenterer":
+        return features[::5] @ features[::5].T, None
+    return _features(name, features), _labels(name, classes)
+
+
+def _features(name: str, features: Any) -> Any:
     if name == "MissingIndicator" or name.endswith("Imputer"):
         holes = np.random.default_rng(0).random(features.shape) < 0.1
-        return np.where(holes, np.nan, features), classes
-    if name in ("CategoricalNB", "OneHotEncoder", "OrdinalEncoder", "TargetEncoder"):
-        return np.round(features), classes
-    if name in ("AdditiveChi2Sampler", "SkewedChi2Sampler"):
-        return features, classes
+        return np.where(holes, np.nan, features)
+    whole = name in ("CategoricalNB", "OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
+    return np.round(features) if whole else features
+
+
+def _labels(name: str, classes: Any) -> Any:
     if name in _TWO_CLASSES:
-        return features, classes > 0
+        return classes > 0
     if name in _SEVERAL_LABELS:
-        return features, np.column_stack([classes > 0, classes > 1]).astype(int)
-    if is_outlier_detector(estimator):
-        return features, None
-    return features, classes
+        return np.column_stack([classes > 0, classes > 1]).astype(int)
+    return classes

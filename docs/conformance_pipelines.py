@@ -1,6 +1,7 @@
-"""Realistic models: mixed frames, text, wrapped and stacked, odd labels, missing values, boosters."""
+"""Models in practice: mixed frames, text, wrapped and stacked, odd labels, missing values."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -82,13 +83,13 @@ def people() -> pd.DataFrame:
 def pipelines() -> Iterator[Case]:
     """Name of each model, and what fits it and gives it back with rows that it takes."""
     for name, model in _frame_models().items():
-        yield f"frame: {name}", lambda model=model: _on_people(model)
+        yield f"frame: {name}", partial(_on_people, model)
     for name, model in _text_models().items():
-        yield f"text: {name}", lambda model=model: _on_documents(model)
+        yield f"text: {name}", partial(_on_documents, model)
     for name, (model, labels) in _number_models().items():
-        yield name, lambda model=model, labels=labels: _on_numbers(model, labels)
+        yield name, partial(_on_numbers, model, labels)
     for name, model in _boosters().items():
-        yield name, lambda model=model: _on_numbers(model, "class")
+        yield name, partial(_on_numbers, model, "class")
 
 
 def _mixed(numbers: Any, texts: Any) -> ColumnTransformer:
@@ -172,7 +173,7 @@ def _number_models() -> dict[str, tuple[Any, str]]:
     return {
         "text as classes": (scaled, "text"),
         "bools as classes": (forest, "bool"),
-        "fractions as classes": (scaled, "fraction"),
+        "floats as classes": (scaled, "float"),
         "forest with missing values": (forest, "missing"),
         "histogram boosting with missing values": (
             HistGradientBoostingClassifier(random_state=0), "missing",
@@ -222,7 +223,7 @@ def _boosters() -> dict[str, Any]:
             verbose=-1, n_estimators=30, boosting_type="dart"
         )
         models["LGBMRegressor"] = LGBMRegressor(verbose=-1, n_estimators=30)
-        models["LGBMRegressor, gamma"] = LGBMRegressor(
+        models["LGBMRegressor, Tweedie"] = LGBMRegressor(
             verbose=-1, n_estimators=30, objective="tweedie"
         )
     if find_spec("catboost"):
@@ -259,7 +260,7 @@ def _on_numbers(model: Any, labels: str) -> tuple[Any, Any]:
         "missing": classes,
         "text": np.array(["red", "white", "rosé"])[classes],
         "bool": classes > 0,
-        "fraction": classes + 0.5,
+        "float": classes.astype(float),
         "several": np.column_stack([classes > 0, classes]).astype(int),
         "value": features[:, 0] * 10 + classes,
     }

@@ -16,7 +16,8 @@ What an artifact says about itself, in the folder of each saved version. This is
 version {SCHEMA_VERSION}.
 """
 
-JSON_NAMES: dict[type, str] = {
+JSON_NAMES: dict[object, str] = {
+    typing.Any: "any value",
     str: "string",
     int: "integer",
     float: "number",
@@ -73,4 +74,4 @@ def _type_name(hint: object) -> str:
         return ", ".join(f'`"{member.value}"`' for member in hint)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return f"[{hint.__name__}](#{hint.__name__.lower()})"
-    return JSON_NAMES[typing.cast("type", hint)]
+    return JSON_NAMES[hint]

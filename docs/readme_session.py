@@ -2,7 +2,7 @@
 
 All blocks run in order in one directory. A command is a line that starts with `$ `, and lines that
 start with `> ` right after it continue it. What follows is its output, where `...` stands for
-anything, and times, rates, sizes, dates, versions and white space may differ.
+anything, and times, ratios, sizes, dates, versions and white space may differ.
 """
 
 import os
@@ -20,7 +20,8 @@ TIMEOUT_SECONDS = 300
 VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
     (re.compile(r"[\d,.]+ ?(rows|requests|predictions)(/s| per second)"), r"N \1\2"),
-    (re.compile(r"\b[\d,.]+ ?(ns|µs|ms|s|seconds?|minutes?)\b"), r"N \1"),
+    (re.compile(r"\b[\d,.]+ ?(ns|[µμ]s|ms|s|seconds?|minutes?)\b"), "N seconds"),
+    (re.compile(r"\b[\d,.]+ ?(x|times)\b"), "N times"),
     (re.compile(r"\b[\d,.]+ ?([kKMG]i?B|bytes)\b"), "N bytes"),
     (re.compile(r"\b\d+\.\d+\.\d+\b"), "VERSION"),
     # The last digits depend on the processor's vector instructions.

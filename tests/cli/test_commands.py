@@ -216,6 +216,29 @@ def test_what_an_estimator_says_about_the_data_is_one_line(
     assert scored.stderr.count("\n") == 2
 
 
+def test_names_are_printed_as_they_are(mlserve: Any, tmp_path: Path) -> None:
+    names = ["length [cm]", "end [/bold]", "größe", "a,b"]
+    model = LogisticRegression(max_iter=500).fit(IRIS.set_axis(names, axis=1), SPECIES)
+    joblib.dump(model, tmp_path / "odd [red].joblib")
+    assert mlserve("save", "odd [red].joblib", "--name", "odd", "--models", "[dim]").exit_code == 0
+    for model_name, columns in (("odd", ""), ("odd", "no number"), ("odd [red].joblib", "80")):
+        shown = mlserve("inspect", model_name, "--models", "[dim]", COLUMNS=columns)
+        assert shown.exit_code == 0, shown.stderr
+        assert all(name in shown.stdout for name in names)
+    plain = mlserve("inspect", "odd", "--models", "[dim]", PYTHONIOENCODING="ascii")
+    assert r"gr\xf6\xdfe" in plain.stdout
+    exact = mlserve("inspect", "odd", "--models", "[dim]", "--json", PYTHONIOENCODING="ascii")
+    assert json.loads(exact.stdout)["signature"]["columns"][2]["name"] == "größe"
+
+
+def test_names_with_commas_are_chosen_in_quotes(mlserve: Any, iris: Any, tmp_path: Path) -> None:
+    IRIS.set_axis(["a,b", "c", "d", "e"], axis=1).to_csv(tmp_path / "odd.csv", index=False)
+    arguments = ["odd.csv", "out.csv", "-m", "model.joblib", "--columns", '"a,b",c,d,e']
+    assert mlserve("batch-predict", *arguments).exit_code == 0
+    rows = read_rows(tmp_path / "out.csv")
+    assert [row["prediction"] for row in rows] == iris.predict(IRIS).tolist()
+
+
 def test_a_tampered_file_is_named(mlserve: Any, iris: Any, tmp_path: Path) -> None:
     mlserve("save", "model.joblib", "--format", "joblib")
     path = tmp_path / "models" / "model" / "1" / "model.joblib"
@@ -228,7 +251,7 @@ def test_a_tampered_file_is_named(mlserve: Any, iris: Any, tmp_path: Path) -> No
         assert "models/model/1/model.joblib is not the file that was saved" in finished.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_nothing(
     clean_environment: dict[str, str], iris: Any, tmp_path: Path, number: int
 ) -> None:

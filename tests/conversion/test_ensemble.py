@@ -3,7 +3,9 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestRegressor
 
+from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.ensemble import Tree, Weighted, leaf_sum, stump, tree_sum
 from mlserve_cli.conversion.graph import Graph, Kind, Output
 from mlserve_cli.inference.onnx import create_session
@@ -101,3 +103,13 @@ def test_single_precision_rows_take_the_same_side_as_in_double_precision(
     found = run(tree_sum(x, [Weighted(tree, numbers)]), single)
     expected = [leaf_of(tree, row) for row in single.astype(np.float64)]
     np.testing.assert_array_equal(found[:, 0], expected)
+
+
+def test_trees_beyond_the_cache_are_several_nodes_with_the_same_sum() -> None:
+    random = np.random.default_rng(0)
+    features, values = random.normal(size=(3000, 3)), random.normal(size=3000)
+    model = RandomForestRegressor(30, random_state=0).fit(features, values)
+    conversion = convert_to_onnx(model, data=features)
+    assert sum(one.tree_.node_count for one in model.estimators_) > 65_536
+    assert conversion.operators["TreeEnsemble"] > 1
+    assert conversion.parity.max_difference < 1e-14

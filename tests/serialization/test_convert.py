@@ -17,7 +17,7 @@ from mlserve_cli import load_predictor, save_model
 from mlserve_cli.conversion.parity import ParityReport
 from mlserve_cli.conversion.result import Options, ParityError, Precision
 from mlserve_cli.conversion.translator import UnsupportedEstimatorError
-from mlserve_cli.errors import UsageError
+from mlserve_cli.errors import SignatureError, UsageError
 from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.serialization.convert import convert_onnx
 from mlserve_cli.serialization.manifest import read_manifest, write_manifest
@@ -119,6 +119,26 @@ def test_a_bare_model_needs_a_place_to_write_to(forest: Any) -> None:
         convert_onnx("models/cancer/1/model.skops")
     report = convert_onnx("models/cancer/1/model.skops", "out.onnx")
     assert report.onnx.parity.source == "generated"
+
+
+def test_an_onnx_model_is_not_converted_again(forest: Any) -> None:
+    path = convert_onnx("cancer", "cancer.onnx").path
+    with pytest.raises(UsageError, match="is an ONNX model already"):
+        convert_onnx(path, "again.onnx")
+
+
+def test_rows_to_compare_on_need_the_columns_of_the_model(forest: Any) -> None:
+    with pytest.raises(SignatureError, match="lacks columns that the model was fitted on: mean"):
+        convert_onnx("cancer", data=CANCER.drop(columns="mean radius"))
+
+
+def test_rows_for_a_model_without_names_are_taken_by_position(in_tmp_path: Any) -> None:
+    model = LogisticRegression(max_iter=500).fit(IRIS.to_numpy(), SPECIES)
+    save_model(model, "iris")
+    report = convert_onnx("iris", data=IRIS)
+    assert report.onnx.parity.source == "data"
+    with pytest.raises(SignatureError, match="5 columns"):
+        convert_onnx("iris", data=IRIS.assign(species=SPECIES))
 
 
 def test_a_frame_model_takes_one_input_per_column(in_tmp_path: Path) -> None:

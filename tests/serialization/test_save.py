@@ -26,10 +26,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from mlserve_cli import load_model, load_predictor, save_model
-from mlserve_cli.errors import ArtifactError, SignatureError, UntrustedTypeError, UsageError
+from mlserve_cli.errors import (
+    ArtifactError,
+    EngineError,
+    SignatureError,
+    UntrustedTypeError,
+    UsageError,
+)
 from mlserve_cli.serialization.libraries import VersionSkewWarning
 from mlserve_cli.serialization.manifest import read_manifest, write_manifest
 from mlserve_cli.serialization.model_format import ModelFormat
+from mlserve_cli.serialization.payload import write_estimator
 
 IRIS, SPECIES = load_iris(return_X_y=True, as_frame=True)
 DIABETES, PROGRESSION = load_diabetes(return_X_y=True, as_frame=True)
@@ -145,6 +152,23 @@ def test_data_may_come_from_a_file(place: Path) -> None:
     assert artifact.manifest.name == "model"
     dtypes = [str(column.dtype) for column in artifact.manifest.signature.columns]
     assert dtypes == ["int64", "float64", "string", "bool"]
+
+
+def test_text_that_looks_like_numbers_is_read_as_the_model_knows_it(place: Any) -> None:
+    frame = pd.DataFrame({"zip": ["01234", "94110", "10001"] * 4, "rooms": range(12)})
+    answer = ["007", "012", "007"] * 4
+    encoder = make_column_transformer((OneHotEncoder(), ["zip"]), remainder="passthrough")
+    model = make_pipeline(encoder, LogisticRegression()).fit(frame, answer)
+    frame.assign(agent=answer).to_csv("homes.csv", index=False)
+    artifact = save_model(model, "homes", data="homes.csv", target="agent")
+    assert artifact.manifest.metrics["accuracy"] == 1.0
+    assert pd.read_parquet(artifact.file("reference.parquet"))["zip"].tolist()[0] == "01234"
+
+
+def test_a_full_disk_is_no_fault_of_the_model() -> None:
+    model = Ridge().fit(DIABETES, PROGRESSION)
+    with pytest.raises(EngineError, match="full cannot be written: No space left on device"):
+        write_estimator(model, Path("/dev/full"), ModelFormat.JOBLIB)
 
 
 def test_a_predictor_scores_what_the_estimator_scores(place: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import cloudpickle
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from sklearn.compose import make_column_transformer
@@ -62,6 +63,12 @@ def test_an_object_or_function_of_a_python_file_is_saved(place: Path, name: str)
     (place / "train.py").write_text(TRAIN)
     assert save_model(f"train.py:{name}").manifest.name == "train"
     np.testing.assert_array_equal(load_model("train").predict(X[:5]), Y[:5])
+
+
+def test_what_the_code_prints_is_no_result(place: Any, capsys: Any) -> None:
+    (place / "train.py").write_text(TRAIN + "print('accuracy', 1)")
+    save_model("train.py:model")
+    assert capsys.readouterr() == ("", "accuracy 1\n")
 
 
 def test_an_object_of_a_module_is_saved(place: Path) -> None:
@@ -164,7 +171,28 @@ def test_an_mlflow_model_of_another_flavor_is_refused_by_name(place: Path, model
         find_model(folder)
 
 
-@pytest.mark.parametrize("content", ["", "[", "a: 1", "flavors: {sklearn: {pickled_model: x.pkl}}"])
+def test_an_mlflow_signature_in_another_order_than_the_model_was_fitted_in(place: Any) -> None:
+    frame = pd.DataFrame(X[:, :2], columns=["a", "b"])
+    columns = [{"name": name, "type": "double"} for name in ("b", "id", "a")]
+    folder = mlflow_folder(place, LogisticRegression(max_iter=500).fit(frame, Y), columns)
+    predictor = load_predictor(folder)
+    assert predictor.signature.names == ("a", "b")
+    expected = load_model(folder).predict(frame)
+    np.testing.assert_array_equal(predictor.predict(frame.to_numpy()).labels, expected)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[",
+        "a: 1",
+        "flavors: {sklearn: {pickled_model: x.pkl}}",
+        "flavors: {sklearn: null}",
+        "flavors: {sklearn: {pickled_model: model.pkl}}\nsignature: none",
+        "flavors: {sklearn: {pickled_model: model.pkl}}\nsignature: {inputs: '[1]'}",
+    ],
+)
 def test_a_broken_mlmodel_file_is_named(place: Path, model: Any, content: Any) -> None:
     folder = mlflow_folder(place, model, [])
     (folder / "MLmodel").write_text(content)
@@ -205,6 +233,11 @@ def test_several_models_must_be_told_apart(place: Path, model: Any) -> None:
 def test_an_empty_repository_says_how_to_fill_it(place: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="mlserve save"):
         find_model()
+
+
+def test_a_name_too_long_for_a_file_is_no_model(place: Any) -> None:
+    with pytest.raises(ModelNotFoundError, match="No model 'xxx"):
+        find_model("x" * 300)
 
 
 def test_a_folder_without_a_model_says_what_was_expected(place: Path) -> None:

@@ -1,5 +1,6 @@
 """`mlserve batch-predict`."""
 
+import csv
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -104,7 +105,8 @@ def batch_predict(
         )
     options = BatchOptions(
         output=BatchOutput(output),
-        columns=None if columns is None else tuple(columns.split(",")),
+        # Names with commas are quoted, as in the file.
+        columns=None if columns is None else tuple(next(csv.reader([columns]), ())),
         header=header,
         delimiter=_unescape(delimiter),
         prediction_column=prediction_column,

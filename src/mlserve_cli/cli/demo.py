@@ -63,13 +63,13 @@ def _run() -> None:
     code = Path(TRAIN_SCRIPT).read_text(encoding="utf-8").rstrip()
     console.print(Syntax(code, "python", background_color="default"))
     for explanation, command in _STEPS:
-        console.print(f"\n[dim]# {explanation}[/dim]")
+        console.print(f"\n# {explanation}", style="dim")
         _print_command(f"mlserve {command}")
         _invoke(command)
     console.print()
     _print_command(f"head -{_SHOWN_ROWS + 1} scored.csv")
     lines = Path("scored.csv").read_text(encoding="utf-8").splitlines()
-    console.print("\n".join(lines[: _SHOWN_ROWS + 1]), markup=False)
+    console.print("\n".join(lines[: _SHOWN_ROWS + 1]))
     _print_accuracy(lines)
 
 
@@ -85,7 +85,9 @@ def _print_accuracy(lines: list[str]) -> None:
 
 
 def _print_command(command: str) -> None:
-    stdout().print(f"[bold green]$[/bold green] [bold]{command}[/bold]")
+    from rich.text import Text
+
+    stdout().print(Text.assemble(("$", "bold green"), (f" {command}", "bold")))
 
 
 def _invoke(command: str) -> None:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mlserve_cli.inference.onnx_graph import OnnxGraph, TensorInfo
-    from mlserve_cli.serialization.trust.audit import Audit
-    from mlserve_cli.serialization.trust.facts import TypeTree
     from mlserve_cli.serialization.inspection import Inspection, ModelSummary
     from mlserve_cli.serialization.manifest import Manifest, OnnxPayload
+    from mlserve_cli.serialization.trust.audit import Audit
+    from mlserve_cli.serialization.trust.facts import TypeTree
     from mlserve_cli.signature import Column, Signature
 
 # Columns and categories shown on a terminal; --json has them all.
@@ -127,7 +127,7 @@ def _tensor(tensor: "TensorInfo") -> str:
     free = ("rows", *["?"] * len(tensor.shape))
     sizes = zip(tensor.shape, free, strict=False)
     shape = ", ".join(name if size is None else str(size) for size, name in sizes)
-    return f"{tensor.name} {tensor.type.lower()}\\[{shape}]"
+    return f"{tensor.name} {tensor.type.lower()}[{shape}]"
 
 
 def _manifest_rows(manifest: "Manifest") -> "list[tuple[str, RenderableType]]":
@@ -212,12 +212,13 @@ def _values(column: "Column") -> str:
 
 def _render_types(audit: "Audit") -> "Iterator[RenderableType]":
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("type in the file")
     table.add_column("verdict")
     for found in sorted(audit.types, key=lambda entry: (entry.admitted, entry.name)):
-        verdict = "[green]known[/green]" if found.admitted else "[bold red]refused[/bold red]"
+        verdict = Text("known", "green") if found.admitted else Text("refused", "bold red")
         table.add_row(found.name, verdict)
     yield ""
     yield table

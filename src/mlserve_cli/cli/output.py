@@ -19,24 +19,30 @@ def print_json(value: object) -> None:
     import msgspec
 
     text = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+    # JSON is UTF-8 whatever the terminal's encoding is.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text + b"\n")
 
 
 def stdout() -> "Console":
-    """The console for results. Nothing is wrapped or coloured where it is not a terminal."""
+    """The console for results. Nothing is wrapped or coloured where it is not a terminal.
+
+    Text is printed as it is: names of columns and files may look like rich's markup.
+    """
     from rich.console import Console
 
     if sys.stdout.isatty():
-        return Console(highlight=False)
-    width = int(os.environ.get("COLUMNS", _PIPED_WIDTH))
-    return Console(highlight=False, soft_wrap=True, width=width)
+        return Console(highlight=False, markup=False, emoji=False)
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else _PIPED_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
 def stderr() -> "Console":
     """The console for progress."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 @contextmanager

@@ -150,7 +150,9 @@ def _announce(gateway: "Gateway", address: str) -> None:
     typer.echo(f"Docs         {address}/docs")
     typer.echo(f"Metrics      {address}/metrics")
     for model in found:
-        typer.echo(f"\nModel {model.name}, version {model.version}, engine {model.predictor.engine}")
+        typer.echo(
+            f"\nModel {model.name}, version {model.version}, engine {model.predictor.engine}"
+        )
         path = "/predict" if len(found) == 1 else f"/models/{model.name}/predict"
         key = "-H 'Authorization: Bearer KEY' " if gateway.options.keys.required else ""
         body = shlex.quote(model.example_body.decode())

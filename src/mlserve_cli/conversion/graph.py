@@ -12,8 +12,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from mlserve_cli.conversion.nodes import compared_value, inputs_of, is_small, needed, plain_value
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -276,11 +278,11 @@ class Graph:
         **attributes: Any,
     ) -> tuple[Tensor, ...]:
         """Adds a node with several outputs, one of each given kind."""
-        plain = {name: _plain(value) for name, value in attributes.items()}
+        plain = {name: plain_value(value) for name, value in attributes.items()}
         names = tuple(tensor.name for tensor in inputs)
         # Attributes that hold whole tree ensembles are too large to compare.
-        comparable = all(_is_small(value) for value in plain.values())
-        content = sorted((name, _content(value)) for name, value in plain.items())
+        comparable = all(is_small(value) for value in plain.values())
+        content = sorted((name, compared_value(value)) for name, value in plain.items())
         key = (op, domain, names, repr(content)) if comparable else object()
         if key not in self._known:
             outputs = tuple(self._name(op) for _ in kinds)
@@ -299,10 +301,10 @@ class Graph:
     def model(self, outputs: "Sequence[Output]") -> onnx.ModelProto:
         """The finished model; nodes and constants that no output needs are left out."""
         nodes = [
-            *_needed(self._nodes, [output.tensor.name for output in outputs]),
+            *needed(self._nodes, [output.tensor.name for output in outputs]),
             *(helper.make_node("Identity", [one.tensor.name], [one.name]) for one in outputs),
         ]
-        used = {name for node in nodes for name in _inputs(node)}
+        used = {name for node in nodes for name in inputs_of(node)}
         graph = helper.make_graph(
             nodes,
             "mlserve",
@@ -327,42 +329,5 @@ class Graph:
     def needs_more(self, tensor: Tensor, others: "Sequence[Tensor]") -> bool:
         """Whether a tensor takes nodes that the others do not take anyway."""
         names = [other.name for other in others]
-        alone = len(_needed(self._nodes, names))
-        return len(_needed(self._nodes, [*names, tensor.name])) > alone
-
-
-def _plain(value: Any) -> Any:
-    # protobuf 7 refuses numpy integers and bools in attributes.
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, bool | np.bool_):
-        return int(value)
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _content(value: Any) -> Any:
-    # The text form of a body tells no more than how many nodes it has.
-    return value.SerializeToString() if isinstance(value, onnx.GraphProto) else value
-
-
-def _is_small(value: Any) -> bool:
-    return not isinstance(value, onnx.TensorProto) and not (
-        isinstance(value, list | tuple) and len(value) > 64
-    )
-
-
-def _needed(nodes: "Iterable[onnx.NodeProto]", names: "Iterable[str]") -> list[onnx.NodeProto]:
-    wanted = set(names)
-    kept = []
-    for node in reversed(list(nodes)):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(_inputs(node))
-    return kept[::-1]
-
-
-def _inputs(node: onnx.NodeProto) -> "Iterator[str]":
-    # What the body of a loop takes from around it does not stand among the inputs of the loop.
-    yield from node.input
-    for attribute in node.attribute:
-        yield from (name for inner in attribute.g.node for name in _inputs(inner))
+        alone = len(needed(self._nodes, names))
+        return len(needed(self._nodes, [*names, tensor.name])) > alone

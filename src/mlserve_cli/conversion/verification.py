@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     Data = pd.DataFrame | NDArray[Any] | Mapping[str, NDArray[Any]]
 
 
-# Seconds of scoring by the estimator that a verification may take, about: the largest part for
-# the comparison itself, which scores each row up to three times after a first trial.
+# Seconds of scoring by the estimator that a verification may take, about. Each row is scored up to
+# three times in the comparison, after a first trial.
 _SECONDS = 20.0
 _JUMP_SECONDS = 3.0
 _CALLS = 4
@@ -54,13 +54,20 @@ class Rows:
 
     @classmethod
     def of(
-        cls, estimator: Any, signature: "Signature", data: "Data | None", source: RowSource
+        cls,
+        estimator: Any,
+        signature: "Signature",
+        data: "Data | None",
+        source: RowSource,
+        *,
+        seconds: float = _SECONDS,
     ) -> "Rows":
         """The data's rows, or, where there is none, generated ones that the estimator takes.
 
-        In both cases rows either side of jumps in the estimator's answers are added.
+        In both cases rows either side of jumps in the estimator's answers are added. There are as
+        many rows as the estimator scores in the given time, about.
         """
-        trial = _Trial(EstimatorPredictor(estimator, signature))
+        trial = _Trial(EstimatorPredictor(estimator, signature), seconds)
         columns: Mapping[str, NDArray[Any]]
         if data is not None:
             batch = to_batch(data, signature) if isinstance(data, pd.DataFrame) else data
@@ -88,9 +95,9 @@ class Rows:
 class _Trial:
     """Tries batches on the estimator, and leaves out rows that it has no time for."""
 
-    def __init__(self, predictor: EstimatorPredictor) -> None:
+    def __init__(self, predictor: EstimatorPredictor, seconds: float) -> None:
         self.predictor = predictor
-        self.seconds_left = _SECONDS
+        self.seconds_left = seconds
         self.skipped = 0
         self._row_seconds = 0.0
 

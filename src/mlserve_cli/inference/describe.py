@@ -119,8 +119,20 @@ def input_frame(estimator: Any, data: "pd.DataFrame") -> "pd.DataFrame":
             f"The data lacks columns that the model was fitted on: {', '.join(missing)}. "
             f"It has: {', '.join(map(str, data.columns))}.",
             column=missing[0],
+            hint=_separator_hint(data),
         )
     return data[list(names)]
+
+
+def _separator_hint(data: "pd.DataFrame") -> str | None:
+    only = str(data.columns[0]) if len(data.columns) == 1 else ""
+    separator = next((character for character in ";\t|" if character in only), None)
+    if separator is None:
+        return None
+    return (
+        f"Its only column is {only!r}, as where something else than a comma separates the fields. "
+        "Write the file with commas, or with tabs as .tsv."
+    )
 
 
 def plausible_row(signature: Signature) -> "Batch":

@@ -65,18 +65,27 @@ class EstimatorPredictor:
                 f"{name} gives no probabilities.", hint="Ask for labels only: --output label"
             )
         rows = self._arrange(batch)
+        return Prediction(
+            labels=self.score(rows),
+            probabilities=_probabilities(self._call(self.estimator.predict_proba, rows))
+            if probabilities
+            else None,
+        )
+
+    def score(self, rows: Any) -> "NDArray[Any]":
+        """Predicted values of rows that are what the estimator itself takes.
+
+        Raises:
+            SignatureError: The estimator refuses these values.
+            EngineError: It fails in another way.
+        """
         labels = _dense(self._call(self._score, rows))
         if len(labels) != len(rows):
             raise EngineError(
                 f"The model returned {len(labels)} predictions for {len(rows)} rows; it does not "
                 "take one row of a table after the other."
             )
-        return Prediction(
-            labels=labels,
-            probabilities=_probabilities(self._call(self.estimator.predict_proba, rows))
-            if probabilities
-            else None,
-        )
+        return labels
 
     def decision_function(self, batch: "Batch") -> "NDArray[np.float64]":
         """See `Predictor.decision_function`."""

@@ -11,9 +11,10 @@ from mlserve_cli.conversion.parity import RowSource
 from mlserve_cli.conversion.result import Conversion, Options
 from mlserve_cli.conversion.speed import measure_speed
 from mlserve_cli.errors import UsageError
-from mlserve_cli.inference.describe import describe_estimator, plausible_row
+from mlserve_cli.inference.describe import describe_estimator, input_frame, plausible_row
 from mlserve_cli.inference.estimator import EstimatorPredictor
 from mlserve_cli.inference.frames import to_batch
+from mlserve_cli.inference.learnt_columns import learnt_columns
 from mlserve_cli.inference.onnx import OnnxPredictor
 from mlserve_cli.serialization.load import load_estimator
 from mlserve_cli.serialization.manifest import OnnxPayload, describe_file
@@ -22,6 +23,7 @@ from mlserve_cli.serialization.models import DEFAULT_MODELS, ModelFile, find_mod
 from mlserve_cli.serialization.payload import file_name
 from mlserve_cli.serialization.repository import Artifact, add_file
 from mlserve_cli.serialization.rows import REFERENCE_NAME
+from mlserve_cli.signature import DType, Signature
 from mlserve_cli.tables import read_table
 
 if TYPE_CHECKING:
@@ -77,10 +79,14 @@ def convert_onnx(  # noqa: PLR0913 -- one keyword per option of the command
             f"{found.path} is a file outside of the repository, and no OUT was given.",
             hint=f"Add where to write: {found.path.with_suffix('.onnx')}",
         )
+    if (found.manifest if isinstance(found, Artifact) else found).format is ModelFormat.ONNX:
+        raise UsageError(f"{found.path} is an ONNX model already.")
     estimator = load_estimator(found, trust)
-    frame = read_table(data) if isinstance(data, str | Path) else data
-    rows, source = (frame, RowSource.DATA) if frame is not None else _reference(found)
     signature = found.manifest.signature if isinstance(found, Artifact) else None
+    if data is None:
+        rows, source = _reference(found)
+    else:
+        rows, source = _given(data, estimator, signature), RowSource.DATA
     conversion = convert_to_onnx(
         estimator,
         signature or describe_estimator(estimator, rows),
@@ -115,6 +121,20 @@ def onnx_payload(
         operators=conversion.operators,
         speeds=measure_speed(EstimatorPredictor(estimator, signature), onnx, batch),
     )
+
+
+def _given(
+    data: "pd.DataFrame | str | Path", estimator: Any, signature: Signature | None
+) -> "pd.DataFrame":
+    """The model's columns of the rows to compare on, under the names of its signature."""
+    if isinstance(data, str | Path):
+        columns = signature.columns if signature else learnt_columns(estimator) or ()
+        text = {column.name for column in columns if column.dtype is DType.STRING}
+        data = read_table(data, text=text)
+    rows = input_frame(estimator, data)
+    if signature is None or signature.named:
+        return rows
+    return rows.set_axis(list(signature.names), axis=1)
 
 
 def _reference(found: Artifact | ModelFile) -> "tuple[pd.DataFrame | None, RowSource]":

@@ -47,9 +47,10 @@ def read_mlflow_model(folder: Path) -> MlflowModel:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         flavors = dict(content["flavors"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        name = _model_file(flavors)
+    # It is somebody's YAML, and any part of it may be of another type than MLflow writes.
+    except (OSError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise CorruptArtifactError(f"{path} is not a valid MLmodel file: {error}.") from error
-    name = _model_file(flavors)
     if name is None:
         raise UsageError(
             f"{folder} holds an MLflow model of the flavors {', '.join(flavors)}; mlserve reads "
@@ -71,9 +72,9 @@ def _model_file(flavors: dict[str, Any]) -> str | None:
 
 
 def _columns(signature: Any, path: Path) -> tuple[Column, ...] | None:
-    if not signature or not signature.get("inputs"):
-        return None
     try:
+        if not signature or not signature.get("inputs"):
+            return None
         inputs = json.loads(signature["inputs"])
         if any(column["type"] not in _DTYPES for column in inputs):
             # Tensors and nested types carry no column names.
@@ -81,5 +82,5 @@ def _columns(signature: Any, path: Path) -> tuple[Column, ...] | None:
         if any(not column.get("name") for column in inputs):
             return None
         return tuple(Column(column["name"], _DTYPES[column["type"]]) for column in inputs)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise CorruptArtifactError(f"{path} has a signature that is not valid: {error}") from error

@@ -1,6 +1,7 @@
 """Finding the model that a user names."""
 
 import atexit
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ def find_model(
         return find_model(_download(text), models=models)
     path = Path(text)
     name, _, version = text.partition("/")
-    if not path.exists() or repository.versions(text):
+    # Path.exists raises where a name is too long.
+    if not os.path.exists(text) or repository.versions(text):  # noqa: PTH110
         if version.isdecimal() and repository.versions(name):
             return repository.get(name, int(version))
         if repository.versions(text):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, assert_never
 
-from mlserve_cli.errors import ArtifactError, MlserveError
+from mlserve_cli.errors import ArtifactError, EngineError, MlserveError
 from mlserve_cli.serialization.model_format import ModelFormat
 
 _FILE_NAMES = {
@@ -53,9 +53,12 @@ def write_estimator(estimator: Any, path: Path, format: ModelFormat) -> None:
 
     Raises:
         ArtifactError: The format cannot hold this estimator.
+        EngineError: The disk is full or failed.
     """
     try:
         _dump(estimator, path, format)
+    except OSError as error:
+        raise EngineError(f"{path.name} cannot be written: {error.strerror or error}.") from error
     # What an estimator holds decides what comes out of writing it.
     except Exception as error:
         kind = type(estimator).__name__

@@ -1,5 +1,6 @@
 """Models made by Python code: `train.py:model` and `package.module:make_model`."""
 
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -22,11 +23,19 @@ def is_python_source(source: str) -> bool:
 def import_object(source: str) -> Any:
     """The object that a SOURCE names; called if it is a function or class.
 
+    What the code prints goes to standard error.
+
     Raises:
         UsageError: There is no such file, module or name.
         ArtifactError: The code fails; the message says where.
     """
     location, _, name = source.rpartition(":")
+    # Standard output is for our own results.
+    with contextlib.redirect_stdout(sys.stderr):
+        return _find_object(source, location, name)
+
+
+def _find_object(source: str, location: str, name: str) -> Any:
     module = _load_file(Path(location)) if location.endswith(".py") else _load_module(location)
     if not hasattr(module, name):
         public = [key for key in vars(module) if not key.startswith("_")]

@@ -206,7 +206,7 @@ def _staging_folder(parent: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         with _locked(parent):
             _remove_abandoned(parent)
-            staging.mkdir()
+            _make_folder(staging)
             stack.enter_context(_locked(staging))
         stack.callback(shutil.rmtree, staging, ignore_errors=True)
         yield staging
@@ -248,7 +248,7 @@ def _make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"The folder {path} cannot be made: {error.strerror}.",
+            f"The folder {path} cannot be made: {error.strerror or error}.",
             hint="Choose another place for models: --models DIR",
         ) from error
 

@@ -1,5 +1,6 @@
 """The rows given at save: read, split from their target, kept as reference and example."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +42,15 @@ class Rows:
         return self.inputs.sample(REFERENCE_ROWS, random_state=0).sort_index()
 
 
-def read_rows(data: "pd.DataFrame | str | Path | None", target: str | None) -> Rows | None:
+def read_rows(
+    data: "pd.DataFrame | str | Path | None", target: str | None, *, text: Collection[str] = ()
+) -> Rows | None:
     """The rows in a frame or file, without and with their target.
+
+    Args:
+        data: A frame, or a file with a table.
+        target: Column that the model predicts.
+        text: Columns of a CSV file that are text even where they look like numbers.
 
     Raises:
         UsageError: A target without data.
@@ -56,7 +64,7 @@ def read_rows(data: "pd.DataFrame | str | Path | None", target: str | None) -> R
                 hint="Add: --data FILE",
             )
         return None
-    frame = read_table(data) if isinstance(data, str | Path) else data
+    frame = read_table(data, text=text) if isinstance(data, str | Path) else data
     if not len(frame):
         raise SignatureError("The data has no rows; a signature needs at least one.")
     frame = frame.rename(columns=str).reset_index(drop=True)

@@ -12,6 +12,7 @@ from mlserve_cli.errors import SignatureError, UsageError
 from mlserve_cli.inference.describe import describe_estimator, input_frame
 from mlserve_cli.inference.estimator import EstimatorPredictor
 from mlserve_cli.inference.frames import columns_of, to_batch
+from mlserve_cli.inference.learnt_columns import learnt_columns
 from mlserve_cli.inference.onnx import OnnxPredictor
 from mlserve_cli.serialization.libraries import library_versions
 from mlserve_cli.serialization.manifest import SCHEMA_VERSION, Manifest
@@ -22,7 +23,7 @@ from mlserve_cli.serialization.repository import Artifact, ModelRepository, chec
 from mlserve_cli.serialization.rows import Rows, read_rows, write_reference
 from mlserve_cli.serialization.sources import Source, open_source
 from mlserve_cli.serialization.verification import expect_from_estimator, expect_from_predictor
-from mlserve_cli.signature import Signature
+from mlserve_cli.signature import DType, Signature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +67,8 @@ def save_model(  # noqa: PLR0913 -- one keyword per option of the command
     """
     if name is not None:
         check_name(name)
-    rows = read_rows(data, target)
     opened = open_source(source, trust=trust)
+    rows = read_rows(data, target, text=_text_columns(opened, target))
     name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", opened.name).strip("-.") or "model"
 
     def fill(folder: Path) -> Manifest:
@@ -78,6 +79,16 @@ def save_model(  # noqa: PLR0913 -- one keyword per option of the command
         return replace(manifest, tags=dict(tags or {}), target=target)
 
     return ModelRepository(models).publish(name, fill)
+
+
+def _text_columns(opened: Source, target: str | None) -> set[str]:
+    """Columns that the model knows as text, the target included: `01234` is no number there."""
+    known = opened.columns or learnt_columns(opened.estimator) or ()
+    names = {column.name for column in known if column.dtype is DType.STRING}
+    classes = list(getattr(opened.estimator, "classes_", ()))
+    if target is not None and classes and isinstance(classes[0], str):
+        names.add(target)
+    return names
 
 
 def _fill_from_estimator(

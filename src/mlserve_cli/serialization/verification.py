@@ -89,10 +89,8 @@ def _check_transport(
     """Raises `ArtifactError` where a frame rebuilt from the signature is scored differently."""
     names = predictor.estimator.feature_names_in_
     rows = inputs.set_axis(names, axis=1)
-    method = getattr(predictor.estimator, "predict", None) or predictor.estimator.transform
-    expected = method(rows)
-    expected = expected.toarray() if hasattr(expected, "toarray") else np.asarray(expected)
-    differing = ~_same(expected.reshape(found.shape), found)
+    expected = predictor.score(rows)
+    differing = ~_same(expected, found)
     if differing.any():
         first = int(np.flatnonzero(differing)[0])
         raise ArtifactError(

@@ -84,9 +84,7 @@ class ReplyResponse(Response):
         super().__init__()
         self.reply = reply
 
-    async def __call__(
-        self, scope: "MutableMapping[str, Any]", receive: Any, send: Any
-    ) -> None:
+    async def __call__(self, _scope: "MutableMapping[str, Any]", _receive: Any, send: Any) -> None:
         """Sends it."""
         await send_reply(self.reply, send)
 

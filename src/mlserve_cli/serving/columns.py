@@ -160,19 +160,19 @@ def _error(value: Any, column: Column, row: int) -> SignatureError:
 
 def describe(value: Any) -> str:
     """A value as an error message shows it, cut to a bounded length."""
+    shown = "an object"
     match value:
         case None:
-            return "null (a missing value)"
+            shown = "null (a missing value)"
         case bool():
-            return "true" if value else "false"
+            shown = "true" if value else "false"
         case str():
             text, cut = value[:_SHOWN_CHARACTERS], "..." if len(value) > _SHOWN_CHARACTERS else ""
-            return f"the text {text + cut!r}"
+            shown = f"the text {text + cut!r}"
         case int() if abs(value) >= _INT64:
-            return "a number out of range"
+            shown = "a number out of range"
         case int() | float():
-            return f"the number {value!r}"
+            shown = f"the number {value!r}"
         case list():
-            return "a list"
-        case _:
-            return "an object"
+            shown = "a list"
+    return shown

@@ -159,5 +159,3 @@ def plain_error(error: MlserveError) -> Reply:
         if value is not None:
             content[name] = value
     return error_reply(error, content)
-
-

@@ -105,6 +105,6 @@ class Gateway:
         except MlserveError as error:
             outcome = error
         # A bug of ours must not show itself to clients.
-        except Exception:  # noqa: BLE001
+        except Exception:
             outcome = EngineError("The server failed to answer.")
         return self.finish(endpoint, call, outcome, started)

@@ -42,31 +42,42 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id", b"")
-        started = False
-
-        async def send_with_id(message: "Message") -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                if _REQUEST_ID.fullmatch(request_id):
-                    own = [*message["headers"], (b"x-request-id", request_id)]
-                    message = {**message, "headers": own}
-            await send(message)
-
+        answer = _Answer(send, headers.get(b"x-request-id", b""))
         try:
             given = {name: headers[name] for name in KEY_HEADERS if name in headers}
             if scope["path"] not in OPEN_PATHS:
                 self._keys.check(given)
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, answer)
         except UnauthorizedError as error:
-            await send_reply(plain_error(error), send_with_id)
+            await send_reply(plain_error(error), answer)
         # A bug of ours must not show itself to clients.
         except Exception:
             _LOGGER.exception("unexpected error")
-            if not started:
+            if not answer.started:
                 reply = plain_error(EngineError("The server failed to answer."))
-                await send_reply(reply, send_with_id)
+                await send_reply(reply, answer)
+
+
+class _Answer:
+    """Sends an answer with the request's id.
+
+    Args:
+        send: Sends on.
+        request_id: As the client gave it.
+    """
+
+    def __init__(self, send: "Send", request_id: bytes) -> None:
+        self.started = False
+        self._send = send
+        self._id = request_id if _REQUEST_ID.fullmatch(request_id) else None
+
+    async def __call__(self, message: "Message") -> None:
+        """Sends one part."""
+        if message["type"] == "http.response.start":
+            self.started = True
+            if self._id is not None:
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", self._id)]}
+        await self._send(message)
 
 
 async def send_reply(reply: Reply, send: "Send") -> None:

@@ -70,9 +70,7 @@ class HotProtocol(HttpToolsProtocol):
     @property
     def is_answering(self) -> bool:
         """Whether a complete request waits for its answer."""
-        return (
-            not self.is_reading and self.cycle is not None and not self.cycle.response_complete
-        )
+        return not self.is_reading and self.cycle is not None and not self.cycle.response_complete
 
     def close_after_answer(self) -> None:
         """The next answer is the last one on this connection."""
@@ -153,7 +151,7 @@ class HotProtocol(HttpToolsProtocol):
         except MlserveError as error:
             self._answer(error)
         # A bug of ours must not show itself to clients, nor leave them waiting.
-        except Exception:  # noqa: BLE001
+        except Exception:
             self._answer(EngineError("The server failed to answer."))
 
     def send_400_response(self, msg: str) -> None:

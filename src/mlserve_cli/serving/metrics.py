@@ -54,6 +54,7 @@ class ServingMetrics:
         self._requests: dict[tuple[_Labels, int], int] = {}
         self._seconds: dict[_Labels, Histogram] = {}
         self._rows: dict[tuple[str, int], int] = {}
+        self._batch_requests: dict[tuple[str, int], Histogram] = {}
         self._batch_rows: dict[tuple[str, int], Histogram] = {}
         self._call_seconds: dict[tuple[str, int], Histogram] = {}
 
@@ -80,6 +81,7 @@ class ServingMetrics:
         """Counts a call of a model: `requests` of them merged, with so many rows."""
         key = (model.name, model.version)
         self._rows[key] = self._rows.get(key, 0) + rows
+        self._batch_requests.setdefault(key, Histogram(_SIZES)).add(requests)
         self._batch_rows.setdefault(key, Histogram(_SIZES)).add(rows)
         self._call_seconds.setdefault(key, Histogram(_SECONDS)).add(seconds)
 
@@ -101,6 +103,7 @@ class ServingMetrics:
         for key, rows in sorted(self._rows.items()):
             yield f"mlserve_rows_total{{{_text(*key)}}} {rows}"
         for name, described, series in (
+            ("mlserve_batch_requests", "Requests scored in one call.", self._batch_requests),
             ("mlserve_batch_rows", "Rows scored in one call of the model.", self._batch_rows),
             ("mlserve_call_seconds", "Duration of one call of the model.", self._call_seconds),
         ):

@@ -131,13 +131,14 @@ class RowReader:
         if len(parts) == 1:
             return first
         return {
-            name: np.concatenate([part.data[name] for part in parts])  # type: ignore[index]
+            name: np.concatenate([_column(part, name) for part in parts])
             for name in self.signature.names
         }
 
     def _from_lists(self, columns: Sequence[Any]) -> Rows:
         arrays = [
-            self._checked(values, position) if isinstance(values, np.ndarray)
+            self._checked(values, position)
+            if isinstance(values, np.ndarray)
             else column_array(values, self.signature.columns[position])
             for position, values in enumerate(columns)
         ]
@@ -179,6 +180,11 @@ class RowReader:
                 f"expected {_listed(self.signature.names)}.",
                 row=row,
             )
+
+
+def _column(part: Rows, name: str) -> NDArray[Any]:
+    assert isinstance(part.data, dict)
+    return part.data[name]
 
 
 def _some(rows: Any) -> None:

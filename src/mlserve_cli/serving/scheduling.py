@@ -223,7 +223,7 @@ class ModelQueue:
         except MlserveError as error:
             return self._score_apart(batch, error)
         # Everybody who waits must be answered, whatever was wrong.
-        except Exception:  # noqa: BLE001
+        except Exception:
             return self._score_apart(batch, EngineError("The model failed while scoring."))
         outcomes: _Outcomes = []
         rows = 0

@@ -1,6 +1,5 @@
 """Rows of one or more requests scored in one call of a model."""
 
-from collections.abc import Sequence
 from enum import Flag, auto
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,8 @@ import numpy as np
 from mlserve_cli.errors import EngineError, MlserveError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from mlserve_cli.inference.predictor import Batch
@@ -118,4 +119,6 @@ def _slice(batch: "Batch", start: int, stop: int) -> "Batch":
 
 
 def _joined(parts: "list[NDArray[Any] | None]") -> Any:
-    return None if parts[0] is None else np.concatenate([part for part in parts if part is not None])
+    return (
+        None if parts[0] is None else np.concatenate([part for part in parts if part is not None])
+    )

@@ -125,8 +125,10 @@ class PredictionService:
 
     def index(self) -> list[ModelState]:
         """Every model that is served or could be loaded, by name."""
-        found = {model.name: ModelState(model.name, model.version, ready=True)
-                 for model in self._newest.values()}
+        found = {
+            model.name: ModelState(model.name, model.version, ready=True)
+            for model in self._newest.values()
+        }
         for name in self.source.names() if self.source else ():
             newest = self.source.newest(name) if self.source else None
             if name not in found and newest is not None:

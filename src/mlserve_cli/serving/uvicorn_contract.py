@@ -25,8 +25,8 @@ ATTRIBUTES = (
     *("scope", "headers", "expect_100_continue", "cycle", "timeout_keep_alive"),
 )
 
-# Digests of the methods' sources by the uvicorn they were read in.
-KNOWN_SOURCES = {}
+# Digests of the methods' sources, by a uvicorn in which they were read.
+KNOWN_SOURCES = {"0.54.0": "c18dada28ef26e6a"}
 
 
 def source_digest() -> str:

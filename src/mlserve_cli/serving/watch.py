@@ -1,14 +1,13 @@
 """Closes connections that hold resources without using them: idle, slow to ask, slow to read."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlserve_cli.serving.hot import HotProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _INTERVAL_SECONDS = 1.0
 

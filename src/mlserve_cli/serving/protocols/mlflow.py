@@ -80,8 +80,9 @@ class MlflowProtocol:
 
     def error(self, error: "MlserveError") -> Reply:
         """See `InferenceProtocol.error`: MLflow says 400 where others say 422."""
-        code = _CODES.get(error.http_status, "INTERNAL_ERROR" if error.http_status >= 500
-                          else "BAD_REQUEST")
+        code = _CODES.get(
+            error.http_status, "INTERNAL_ERROR" if error.http_status >= 500 else "BAD_REQUEST"
+        )
         reply = error_reply(error, {"error_code": code, "message": error.message})
         return reply if reply.status != 422 else msgspec.structs.replace(reply, status=400)
 
@@ -178,8 +179,9 @@ def _as_csv(scored: "Scored", start: int, stop: int) -> Reply:
     import csv
 
     text = io.StringIO(newline="")
-    rows = [value if isinstance(value, list) else [value]
-            for value in scored.label_list[start:stop]]
+    rows = [
+        value if isinstance(value, list) else [value] for value in scored.label_list[start:stop]
+    ]
     csv.writer(text, lineterminator="\n").writerows(rows)
     return Reply(text.getvalue().encode(), 200, _CSV)
 

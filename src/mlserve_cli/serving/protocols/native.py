@@ -1,10 +1,12 @@
 """`/predict` and `/models/NAME/predict`: features or rows in, predictions out.
 
 ```
-{"features": [5.1, 3.5]}                      {"prediction": .., "probability": .., "model": .., "version": ..}
-{"features": [[5.1, 3.5], [4.9, 3.0]]}        {"predictions": [..], "probabilities": [[..], ..], ...}
-{"rows": [{"length": 5.1, "width": 3.5}]}     {"predictions": [..], ...}
+{"features": [5.1, 3.5]}                   {"prediction": .., "probability": .., ...}
+{"features": [[5.1, 3.5], [4.9, 3.0]]}     {"predictions": [..], "probabilities": [[..], ..], ...}
+{"rows": [{"length": 5.1, "width": 3.5}]}  {"predictions": [..], "probabilities": [[..], ..], ...}
 ```
+
+Every answer also names the model and its version.
 """
 
 import struct
@@ -140,7 +142,7 @@ class _One(msgspec.Struct, frozen=True, gc=False):
 
     model: "LoadedModel"
 
-    def __call__(self, scored: "Scored", start: int, stop: int) -> Reply:
+    def __call__(self, scored: "Scored", start: int, _: int) -> Reply:
         model = self.model
         if scored.probabilities is None:
             answer = OnePrediction(scored.label_list[start], model.name, model.version)
@@ -160,9 +162,7 @@ class _Many(msgspec.Struct, frozen=True, gc=False):
     model: "LoadedModel"
 
     def __call__(self, scored: "Scored", start: int, stop: int) -> Reply:
-        answer = Predictions(
-            scored.label_list[start:stop], self.model.name, self.model.version
-        )
+        answer = Predictions(scored.label_list[start:stop], self.model.name, self.model.version)
         if scored.probabilities is not None:
             answer.probabilities = scored.probability_list[start:stop]
         return Reply(_encode(answer))

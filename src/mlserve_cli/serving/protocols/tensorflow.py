@@ -74,10 +74,16 @@ def model_metadata(model: "LoadedModel") -> dict[str, Any]:
     }
     return {
         "model_spec": {"name": model.name, "version": str(model.version)},
-        "metadata": {"signature_def": {"signature_def": {"serving_default": {
-            "inputs": inputs,
-            "method_name": "tensorflow/serving/predict",
-        }}}},
+        "metadata": {
+            "signature_def": {
+                "signature_def": {
+                    "serving_default": {
+                        "inputs": inputs,
+                        "method_name": "tensorflow/serving/predict",
+                    }
+                }
+            }
+        },
     }
 
 

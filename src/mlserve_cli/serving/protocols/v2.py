@@ -109,8 +109,11 @@ class V2Protocol:
 def outputs_of(model: "LoadedModel") -> list[str]:
     """Names of the outputs that a model has."""
     signature = model.signature
-    has = {"predict": True, "predict_proba": signature.probabilities,
-           "decision_function": bool(signature.decision)}
+    has = {
+        "predict": True,
+        "predict_proba": signature.probabilities,
+        "decision_function": bool(signature.decision),
+    }
     return [name for name in _OUTPUTS if has[name]]
 
 
@@ -192,8 +195,9 @@ def _raw_rows(model: "LoadedModel", body: bytes) -> "Rows":
         raise InputError(
             f"Found {len(body)} bytes, expected rows of {width} FP64 values ({8 * width} bytes)."
         )
-    return model.reader.from_matrix(from_bytes("input", "FP64", [len(body) // 8 // width, width],
-                                               body))
+    return model.reader.from_matrix(
+        from_bytes("input", "FP64", [len(body) // 8 // width, width], body)
+    )
 
 
 class _Answer(msgspec.Struct, frozen=True):

@@ -47,8 +47,11 @@ def input_tensors(model: "LoadedModel") -> list[dict[str, Any]]:
     if model.reader.is_matrix:
         return [{"name": "input", "datatype": "FP64", "shape": [-1, model.reader.width]}]
     return [
-        {"name": column.name, "datatype": _datatype(column.dtype, column.categories),
-         "shape": [-1, 1]}
+        {
+            "name": column.name,
+            "datatype": _datatype(column.dtype, column.categories),
+            "shape": [-1, 1],
+        }
         for column in signature.columns
     ]
 
