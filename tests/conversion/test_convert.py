@@ -53,7 +53,7 @@ def test_a_model_that_does_not_agree_is_refused_with_rows_and_step() -> None:
 
 
 def test_a_step_without_onnx_form_is_named(people: pd.DataFrame) -> None:
-    class Own(StandardScaler):  # type: ignore[misc]
+    class Own(StandardScaler):
         pass
 
     numbers = make_pipeline(Own())

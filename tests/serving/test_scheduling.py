@@ -47,7 +47,7 @@ def test_requests_of_one_turn_are_one_call(fake: type[FakePredictor]) -> None:
 def test_a_call_holds_no_more_rows_than_allowed(fake: type[FakePredictor]) -> None:
     predictor = fake()
     model = LoadedModel("m", 1, predictor)
-    calls = [call(model, *[[n, k] for k in range(3)]) for n in range(4)]
+    calls = [call(model, *[[float(n), k] for k in range(3)]) for n in range(4)]
     found = answers(Scheduler(Limits(max_batch_rows=6)), *calls)
     assert found == [[n + k for k in range(3)] for n in range(4)]
     assert predictor.calls == [6, 6]

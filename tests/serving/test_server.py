@@ -122,7 +122,7 @@ def test_the_printed_curl_lines_work(server: Server) -> None:
         (b"BREW /coffee HTTP/1.1\r\nhost: x\r\n\r\n", b"400"),
         (b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", b"404"),
         (b"nonsense\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nx: " + b"y" * 200_000, b"431"),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * 66_000, b"431"),
         (
             b"POST /models/iris/predict HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n",
             b"413",
@@ -153,7 +153,7 @@ def test_chunked_pipelined_and_expecting_requests_are_answered_in_order(server: 
     statuses = [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"200", b"400", b"200", b"200"]
     assert answer.count(b'"prediction":0') == 3
-    assert answer.endswith(b'{"predictions":[2]}') or b'"predictions"' in answer
+    assert b'{"predictions":[' in answer.rpartition(b"\r\n")[2]
 
 
 def test_a_body_that_comes_byte_by_byte_is_answered(server: Server) -> None:
@@ -198,7 +198,7 @@ def test_an_onnx_model_is_served_without_scikit_learn(serve: Serve, trained: Tra
         maps = Path(f"/proc/{running.process.pid}/maps").read_text()
         assert "onnxruntime" in maps
         assert "sklearn" not in maps
-        assert "scipy" not in maps
+        assert "/scipy/" not in maps
 
 
 def test_a_bare_file_is_served(serve: Serve, trained: Trained, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_it_is_ready_with_a_model_and_until_it_stops(fake: type[FakePredictor]) 
     service.add(LoadedModel("a", 1, fake()))
     assert service.ready
     service.draining = True
-    assert not service.ready
+    assert [service.ready] == [False]
 
 
 def test_it_predicts_what_the_estimator_predicts(trained: Trained) -> None:

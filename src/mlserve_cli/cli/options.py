@@ -32,7 +32,6 @@ Models = Annotated[
         metavar="DIR",
         envvar="MLSERVE_MODELS",
         help="Folder of the model repository.",
-        rich_help_panel="Model",
     ),
 ]
 
@@ -45,7 +44,6 @@ Trust = Annotated[
         callback=_find_trusted_modules_here,
         help="Load this type, `module.Name`, although mlserve does not know it. To trust a type "
         "means to run its code while loading. Repeat for more.",
-        rich_help_panel="Model",
     ),
 ]
 
@@ -59,7 +57,6 @@ Model = Annotated[
         help="A model file, an artifact, an MLflow model directory, NAME or NAME/VERSION. "
         "Default: the only model in the repository.",
         autocompletion=complete_model,
-        rich_help_panel="Model",
     ),
 ]
 

@@ -51,6 +51,8 @@ class HotProtocol(HttpToolsProtocol):
 
     # The endpoint of the request under way; None where the application answers it.
     _endpoint: Endpoint | None = None
+    # What waits for its answer.
+    _asked: Endpoint | None = None
     _call: Call | None = None
     _noted: dict[bytes, bytes]
     _parts: list[bytes]
@@ -143,6 +145,7 @@ class HotProtocol(HttpToolsProtocol):
         parts = self._parts
         gateway = self.gateway
         self._started = gateway.clock()
+        self._asked = endpoint
         self._call = None
         try:
             body = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -193,8 +196,9 @@ class HotProtocol(HttpToolsProtocol):
         )
 
     def _answer(self, outcome: Reply | MlserveError) -> None:
-        assert self._endpoint is not None
-        reply = self.gateway.finish(self._endpoint, self._call, outcome, self._started)
+        # By now the next request may have begun: `_endpoint` is no longer this one's.
+        assert self._asked is not None
+        reply = self.gateway.finish(self._asked, self._call, outcome, self._started)
         self._call = None
         self.events += 1
         exchange = self._exchange

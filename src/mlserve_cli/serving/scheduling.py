@@ -255,8 +255,15 @@ class ModelQueue:
             if isinstance(outcome, MlserveError):
                 waiting.finish(outcome)
                 continue
-            call = waiting.call
-            waiting.finish(call.answer(outcome, start, start + call.rows.count))
+            waiting.finish(_written(waiting.call, outcome, start))
+
+
+def _written(call: "Call", scored: Scored, start: int) -> "Reply | MlserveError":
+    try:
+        return call.answer(scored, start, start + call.rows.count)
+    # What a model predicts may be anything; the others of the micro-batch must be answered too.
+    except Exception:
+        return EngineError("The prediction cannot be written in the form that was asked for.")
 
 
 def _mean(before: float, now: float) -> float:
