@@ -71,5 +71,5 @@ $(INSTALLED): pyproject.toml constraints.txt $(CREATED)
 	@touch $@
 
 $(TESTABLE): pyproject.toml constraints.txt $(CREATED)
-	@$(PINNED) --editable '.[test]'
+	@$(PINNED) --editable '.[boosting,test]'
 	@touch $@ $(INSTALLED)

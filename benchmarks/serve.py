@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import importlib.util
 import json
+import os
 import re
 import shutil
 import socket
@@ -20,7 +21,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 COLUMNS = 20
@@ -80,6 +81,7 @@ class Result:
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    cpu_microseconds: float
 
 
 @dataclass(frozen=True)
@@ -157,25 +159,31 @@ def compare(
     results: dict[str, list[Result]] = {}
     with contextlib.ExitStack() as stack:
         servers = [
-            (server.name, stack.enter_context(running(server, folder, body)))
+            (server.name, *stack.enter_context(running(server, folder, body)))
             for server in contenders()
         ]
         for _ in range(options.rounds):
-            for name, address in servers:
+            for name, address, process in servers:
                 check(address, body, labels)
-                found = load(address, body, connections, options.seconds, folder)
+                script = write_script(folder, body)
+                before = cpu_seconds(process)
+                found = load(address, connections, options.seconds, script)
+                used = cpu_seconds(process) - before
+                requests = found.requests_per_second * options.seconds
+                found = replace(found, cpu_microseconds=used / requests * 1e6)
                 results.setdefault(name, []).append(found)
     print(f"\n{len(rows)} row(s) per request, {connections} connection(s)")
-    print(f"{'server':22}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}")
+    print(f"{'server':22}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'CPU us':>9}")
     tutorial = median([run.requests_per_second for run in results["FastAPI, tutorial"]])
     for name, runs in results.items():
         rate = median([run.requests_per_second for run in runs])
         p50, p99 = median([run.p50_ms for run in runs]), median([run.p99_ms for run in runs])
-        print(f"{name:22}{rate:12,.0f}{p50:9.2f}{p99:9.2f}{rate / tutorial:8.1f}", flush=True)
+        print(f"{name:22}{rate:12,.0f}{p50:9.2f}{p99:9.2f}{rate / tutorial:8.1f}", end="")
+        print(f"{median([run.cpu_microseconds for run in runs]):9.1f}", flush=True)
 
 
 @contextlib.contextmanager
-def running(server: Contender, folder: Path, body: str) -> Iterator[str]:
+def running(server: Contender, folder: Path, body: str) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -189,7 +197,7 @@ def running(server: Contender, folder: Path, body: str) -> Iterator[str]:
                     ask(address, body)
                     break
                 time.sleep(0.1)
-            yield address
+            yield address, process.pid
         finally:
             process.terminate()
 
@@ -209,7 +217,12 @@ def check(address: str, body: str, labels: list[int]) -> None:
     assert found == expected, f"{address} answered {found}, expected {expected}"
 
 
-def load(address: str, body: str, connections: int, seconds: int, folder: Path) -> Result:
+def cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def write_script(folder: Path, body: str) -> Path:
     script = folder / "request.lua"
     script.write_text(
         f"wrk.method = 'POST'\nwrk.body = '{body}'\n"
@@ -219,13 +232,17 @@ def load(address: str, body: str, connections: int, seconds: int, folder: Path) 
         "    latency:percentile(50), latency:percentile(99),\n"
         "    summary.errors.status + summary.errors.read + summary.errors.timeout))\nend\n"
     )
+    return script
+
+
+def load(address: str, connections: int, seconds: int, script: Path) -> Result:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), address]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     match = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", output)
     assert match is not None, output
     requests, microseconds, p50, p99, errors = map(int, match.groups())
     assert errors == 0, f"{errors} requests failed at {address}"
-    return Result(requests / microseconds * 1e6, p50 / 1e3, p99 / 1e3)
+    return Result(requests / microseconds * 1e6, p50 / 1e3, p99 / 1e3, 0.0)
 
 
 def median(values: list[float]) -> float:

@@ -12,7 +12,7 @@ import mlserve_cli
 
 HEAVY = {
     *("cloudpickle", "fastapi", "fsspec", "joblib", "numpy", "onnx", "onnxruntime", "pandas"),
-    *("pyarrow", "pydantic", "scipy", "skl2onnx", "sklearn", "skops", "uvicorn", "yaml"),
+    *("pyarrow", "pydantic", "scipy", "sklearn", "skops", "uvicorn", "yaml"),
 }
 
 

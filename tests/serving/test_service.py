@@ -40,9 +40,9 @@ def test_it_is_ready_with_a_model_and_until_it_stops(fake: type[FakePredictor]) 
     service = PredictionService()
     assert not service.ready
     service.add(LoadedModel("a", 1, fake()))
-    assert service.ready
+    readiness = [service.ready]
     service.draining = True
-    assert [service.ready] == [False]
+    assert [*readiness, service.ready] == [True, False]
 
 
 def test_it_predicts_what_the_estimator_predicts(trained: Trained) -> None:

@@ -13,7 +13,13 @@ from mlserve_cli.errors import ArtifactError, UsageError
 
 
 def is_python_source(source: str) -> bool:
-    """Whether a SOURCE names an object in a Python file or module."""
+    """Whether a SOURCE names an object in a Python file or module.
+
+    >>> is_python_source("train.py:model"), is_python_source("package.module:make_model")
+    (True, True)
+    >>> is_python_source("model.joblib"), is_python_source("s3://bucket/model")
+    (False, False)
+    """
     location, separator, name = source.rpartition(":")
     if not separator or not name.isidentifier() or Path(source).exists():
         return False

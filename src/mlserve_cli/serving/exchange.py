@@ -82,6 +82,8 @@ def check_json_type(headers: Headers) -> None:
     Raises:
         MediaTypeError: The body says that it is something else.
     """
+    if headers.get(b"content-type") == JSON:
+        return
     found = media_type(headers)
     if found not in _READ_AS_JSON:
         raise MediaTypeError(

@@ -8,10 +8,11 @@ gives the same answers.
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from mlserve_cli.errors import EngineError, InputError, MlserveError
-from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Call, Reply, plain_error
+from mlserve_cli.serving.exchange import JSON, MEANINGFUL_HEADERS, Call, Reply, plain_error
 from mlserve_cli.serving.routes import Endpoint, find_endpoint
 from mlserve_cli.serving.security import KEY_HEADERS
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 _NOT_PLAIN = frozenset(
     {b"expect", b"upgrade", b"transfer-encoding", b"x-request-id", b"traceparent", b"te"}
 )
-_NOTED = MEANINGFUL_HEADERS | KEY_HEADERS | _NOT_PLAIN | {b"content-length"}
+_NOTED = MEANINGFUL_HEADERS | KEY_HEADERS | _NOT_PLAIN | {b"content-length", b"connection"}
 # Request line and header fields together; as nginx and others bound them.
 _MAX_HEAD_BYTES = 64 << 10
-# Addresses whose endpoint is remembered.
+# Addresses and spellings of header fields that are remembered, and lengths of answers.
 _MAX_KNOWN_ADDRESSES = 1024
 
 
@@ -48,6 +49,11 @@ class HotProtocol(HttpToolsProtocol):
 
     gateway: ClassVar["Gateway"]
     endpoints: ClassVar[dict[bytes, Endpoint | None]]
+    # What fields are called here, by how clients spell them; None for those that change nothing.
+    spellings: ClassVar[dict[bytes, bytes | None]]
+    # Heads of good answers by the length of their body, as long as the default fields hold.
+    heads: ClassVar[dict[int, bytes]]
+    heads_for: ClassVar[list[list[tuple[bytes, bytes]]]]
 
     # The endpoint of the request under way; None where the application answers it.
     _endpoint: Endpoint | None = None
@@ -84,7 +90,15 @@ class HotProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES and self._is_head_too_large(data):
                 return
-        super().data_received(data)
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("What came is not HTTP.")
+        except httptools.HttpParserUpgrade:
+            # The request itself was answered; what follows in another protocol is not.
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -98,11 +112,14 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field has come."""
-        name = name.lower()
         self._headers.append((name, value))
-        if name in _NOTED:
+        try:
+            noted = self.spellings[name]
+        except KeyError:
+            noted = self._learn_spelling(name)
+        if noted is not None:
             # What comes twice is for the application to judge.
-            self._noted[name if name not in self._noted else b"expect"] = value
+            self._noted[noted if noted not in self._noted else b"expect"] = value
 
     def on_headers_complete(self) -> None:
         """All header fields have come: here it is decided who answers."""
@@ -116,7 +133,8 @@ class HotProtocol(HttpToolsProtocol):
             self._exchange.response_complete = False
             self.cycle = self._exchange  # type: ignore[assignment]
             return
-        url, headers = self.url, self._headers
+        url = self.url
+        headers = [(name.lower(), value) for name, value in self._headers]
         super().on_message_begin()
         self.url = url
         self.headers.extend(headers)
@@ -180,19 +198,29 @@ class HotProtocol(HttpToolsProtocol):
         self.endpoints[self.url] = found
         return found
 
+    def _learn_spelling(self, name: bytes) -> bytes | None:
+        """The field's name in lower case, if anybody here wants to know about that field."""
+        if len(self.spellings) >= _MAX_KNOWN_ADDRESSES:
+            self.spellings.clear()
+        lower = name.lower()
+        noted = self.spellings[name] = lower if lower in _NOTED else None
+        return noted
+
     def _is_plain(self) -> bool:
         noted = self._noted
         parser = self.parser
+        options = self.gateway.options
         length = noted.pop(b"content-length", b"")
         return (
             length.isdigit()
-            and int(length) <= self.gateway.options.max_body_bytes
+            and int(length) <= options.max_body_bytes
             and parser.get_method() == b"POST"
             and (self.cycle is None or self.cycle.response_complete)
-            and noted.keys().isdisjoint(_NOT_PLAIN)
+            and _NOT_PLAIN.isdisjoint(noted)
             and parser.should_keep_alive()
-            and parser.get_http_version() == "1.1"
-            and self.gateway.options.keys.admits(noted)
+            # HTTP/1.0 stays open only where a Connection field asks for it.
+            and (b"connection" not in noted or parser.get_http_version() == "1.1")
+            and (not options.keys.required or options.keys.admits(noted))
         )
 
     def _answer(self, outcome: Reply | MlserveError) -> None:
@@ -206,7 +234,7 @@ class HotProtocol(HttpToolsProtocol):
         transport = self.transport
         if exchange.disconnected or transport.is_closing():
             return
-        transport.write(self._head(reply, closing=not exchange.keep_alive) + reply.body)
+        transport.write(self._known_head(reply) + reply.body)
         if not exchange.keep_alive:
             transport.close()
         elif self.pipeline:
@@ -214,6 +242,20 @@ class HotProtocol(HttpToolsProtocol):
             self.on_response_complete()
         else:
             self.server_state.total_requests += 1
+
+    def _known_head(self, reply: Reply) -> bytes:
+        closing = not self._exchange.keep_alive
+        if reply.status != 200 or closing or reply.headers or reply.content_type is not JSON:
+            return self._head(reply, closing=closing)
+        defaults = self.server_state.default_headers
+        # uvicorn makes a new list every second, when the date changes.
+        if self.heads_for[0] is not defaults or len(self.heads) >= _MAX_KNOWN_ADDRESSES:
+            self.heads.clear()
+            self.heads_for[0] = defaults
+        head = self.heads.get(len(reply.body))
+        if head is None:
+            head = self.heads[len(reply.body)] = self._head(reply, closing=False)
+        return head
 
     def _head(self, reply: Reply, *, closing: bool) -> bytes:
         head = [STATUS_LINE[reply.status]]
@@ -248,4 +290,8 @@ class HotProtocol(HttpToolsProtocol):
 
 def hot_protocol(gateway: "Gateway") -> type[HotProtocol]:
     """The protocol class of a server."""
-    return type("HotProtocol", (HotProtocol,), {"gateway": gateway, "endpoints": {}})
+    return type(
+        "HotProtocol",
+        (HotProtocol,),
+        {"gateway": gateway, "endpoints": {}, "spellings": {}, "heads": {}, "heads_for": [[]]},
+    )

@@ -47,11 +47,21 @@ class Histogram:
         yield f"{name}_count{{{labels}}} {total}"
 
 
+class _Series:
+    """Requests of one model, protocol and status; the histogram is shared by all statuses."""
+
+    __slots__ = ("count", "seconds")
+
+    def __init__(self, seconds: Histogram) -> None:
+        self.count = 0
+        self.seconds = seconds
+
+
 class ServingMetrics:
     """What this process has answered so far."""
 
     def __init__(self) -> None:
-        self._requests: dict[tuple[_Labels, int], int] = {}
+        self._series: dict[tuple[str, int, str, int], _Series] = {}
         self._seconds: dict[_Labels, Histogram] = {}
         self._rows: dict[tuple[str, int], int] = {}
         self._batch_requests: dict[tuple[str, int], Histogram] = {}
@@ -69,13 +79,12 @@ class ServingMetrics:
             status: HTTP status of the answer.
             seconds: From the end of its body to its answer.
         """
-        labels = (model.name, model.version, protocol) if model else ("", 0, protocol)
-        key = (labels, status)
-        self._requests[key] = self._requests.get(key, 0) + 1
-        histogram = self._seconds.get(labels)
-        if histogram is None:
-            histogram = self._seconds[labels] = Histogram(_SECONDS)
-        histogram.add(seconds)
+        name, version = (model.name, model.version) if model else ("", 0)
+        series = self._series.get((name, version, protocol, status))
+        if series is None:
+            series = self._add_series(name, version, protocol, status)
+        series.count += 1
+        series.seconds.add(seconds)
 
     def count_batch(self, model: LoadedModel, requests: int, rows: int, seconds: float) -> None:
         """Counts a call of a model: `requests` of them merged, with so many rows."""
@@ -85,31 +94,40 @@ class ServingMetrics:
         self._batch_rows.setdefault(key, Histogram(_SIZES)).add(rows)
         self._call_seconds.setdefault(key, Histogram(_SECONDS)).add(seconds)
 
+    def _add_series(self, name: str, version: int, protocol: str, status: int) -> "_Series":
+        histogram = self._seconds.setdefault((name, version, protocol), Histogram(_SECONDS))
+        series = self._series[name, version, protocol, status] = _Series(histogram)
+        return series
+
     def render(self) -> bytes:
         """All of it in the Prometheus text format, version 0.0.4."""
         return ("\n".join(self._lines()) + "\n").encode()
 
+    def _sorted_series(self) -> list[tuple[tuple[str, int, str, int], _Series]]:
+        return sorted(self._series.items(), key=lambda item: item[0])
+
     def _lines(self) -> Iterator[str]:
         yield "# HELP mlserve_requests_total Requests for predictions that were answered."
         yield "# TYPE mlserve_requests_total counter"
-        for (labels, status), count in sorted(self._requests.items()):
-            yield f'mlserve_requests_total{{{_text(*labels)},status="{status}"}} {count}'
+        for (name, version, protocol, status), series in self._sorted_series():
+            labels = _text(name, version, protocol)
+            yield f'mlserve_requests_total{{{labels},status="{status}"}} {series.count}'
         yield "# HELP mlserve_request_seconds From the end of a request's body to its answer."
         yield "# TYPE mlserve_request_seconds histogram"
-        for labels, histogram in sorted(self._seconds.items(), key=lambda item: item[0]):
-            yield from histogram.lines("mlserve_request_seconds", _text(*labels))
+        for asked, histogram in sorted(self._seconds.items(), key=lambda item: item[0]):
+            yield from histogram.lines("mlserve_request_seconds", _text(*asked))
         yield "# HELP mlserve_rows_total Rows that were scored."
         yield "# TYPE mlserve_rows_total counter"
         for key, rows in sorted(self._rows.items()):
             yield f"mlserve_rows_total{{{_text(*key)}}} {rows}"
-        for name, described, series in (
+        for name, described, by_model in (
             ("mlserve_batch_requests", "Requests scored in one call.", self._batch_requests),
             ("mlserve_batch_rows", "Rows scored in one call of the model.", self._batch_rows),
             ("mlserve_call_seconds", "Duration of one call of the model.", self._call_seconds),
         ):
             yield f"# HELP {name} {described}"
             yield f"# TYPE {name} histogram"
-            for key, histogram in sorted(series.items(), key=lambda item: item[0]):
+            for key, histogram in sorted(by_model.items(), key=lambda item: item[0]):
                 yield from histogram.lines(name, _text(*key))
 
 

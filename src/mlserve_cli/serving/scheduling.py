@@ -255,7 +255,9 @@ class ModelQueue:
             if isinstance(outcome, MlserveError):
                 waiting.finish(outcome)
                 continue
-            waiting.finish(_written(waiting.call, outcome, start))
+            if not waiting.answered:
+                waiting.answered = True
+                waiting.done(_written(waiting.call, outcome, start))
 
 
 def _written(call: "Call", scored: Scored, start: int) -> "Reply | MlserveError":

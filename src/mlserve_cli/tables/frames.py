@@ -95,7 +95,7 @@ def _csv(path: str | Path, separator: str, text: Collection[str]) -> "pd.DataFra
         except pd.errors.ParserWarning as error:
             raise InputError(
                 f"{path}: its rows have more fields than its header has names.",
-                hint="Name every column in the first line.",
+                hint="Name every column in the first line, and separate fields by commas.",
             ) from error
 
 
