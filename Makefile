@@ -34,7 +34,7 @@ test: $(TESTABLE) ## Run every check: style, types, imports, documentation, test
 
 docs: $(TESTABLE) ## Write docs/reference and the README's outputs anew.
 	$(BIN)/python docs/generate.py
-	$(BIN)/python docs/generate.py --readme
+	$(BIN)/python docs/generate.py --sessions
 
 bench: $(TESTABLE) ## Measure side by side with the alternatives.
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit; done

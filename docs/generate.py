@@ -1,8 +1,8 @@
-"""Writes what can be read off the code: `docs/reference/`, and the outputs shown in the README.
+"""Writes what can be read off the code: `docs/reference/`, and the outputs of the sessions shown.
 
 python docs/generate.py            writes docs/reference/*.md
 python docs/generate.py --check    shows the difference and exits with 1 where there is one
-python docs/generate.py --readme   runs the README's session and writes down what it printed
+python docs/generate.py --sessions   runs the README and the examples and writes down what they printed
 """
 
 import argparse
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import readme_session
+import sessions
 from command_reference import command_reference
 from error_reference import error_reference
 from manifest_reference import manifest_reference
@@ -46,23 +46,25 @@ def differences(pages: dict[Path, str]) -> str:
     return "".join(lines)
 
 
-def write_readme() -> None:
-    """Runs the README's session and puts the real outputs where others stand."""
-    readme = DOCS.parent / "README.md"
-    with tempfile.TemporaryDirectory() as folder:
-        text = readme_session.rewrite(readme.read_text(encoding="utf-8"), Path(folder))
-    readme.write_text(text, encoding="utf-8")
+def write_sessions() -> None:
+    """Runs the README's session and the examples, and puts the real outputs where others stand."""
+    for page in sessions.pages(DOCS.parent):
+        with tempfile.TemporaryDirectory() as folder:
+            text = sessions.rewrite(page.read_text(encoding="utf-8"), Path(folder))
+        page.write_text(text, encoding="utf-8")
 
 
 def main() -> int:
     """Exit code: 0, or 1 where `--check` found a difference."""
-    parser = argparse.ArgumentParser(description=__doc__, usage="generate.py [--check | --readme]")
+    parser = argparse.ArgumentParser(
+        description=__doc__, usage="generate.py [--check | --sessions]"
+    )
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--check", action="store_true")
-    choice.add_argument("--readme", action="store_true")
+    choice.add_argument("--sessions", action="store_true")
     options = parser.parse_args()
-    if options.readme:
-        write_readme()
+    if options.sessions:
+        write_sessions()
         return 0
     pages = reference_pages()
     if options.check:

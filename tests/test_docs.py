@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import readme_session
+import sessions
 
 import mlserve_cli
 
@@ -52,13 +52,14 @@ def _modules_with_examples() -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_readme_shows_what_its_commands_do(tmp_path: Path) -> None:
-    steps = readme_session.read_steps((ROOT / "README.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", sessions.pages(ROOT), ids=lambda page: page.name)
+def test_a_session_shows_what_its_commands_do(page: Path, tmp_path: Path) -> None:
+    steps = sessions.read_steps(page.read_text(encoding="utf-8"))
     assert any("mlserve save" in step.command for step in steps)
     for step in steps:
-        outcome = readme_session.run(step, tmp_path)
-        assert readme_session.agrees(step, outcome), (
-            f"README.md line {step.line}: {step.command}\n"
+        outcome = sessions.run(step, tmp_path)
+        assert sessions.agrees(step, outcome), (
+            f"{page.name} line {step.line}: {step.command}\n"
             f"shows:\n{step.output}\ndoes (exit code {outcome.exit_code}):\n{outcome.output}"
         )
 
@@ -80,25 +81,23 @@ def test_the_reference_is_current_whatever_the_terminal_and_locale() -> None:
 
 
 def test_a_session_runs_in_order_in_one_folder_and_differences_are_seen(tmp_path: Path) -> None:
-    steps = readme_session.read_steps(SESSION)
-    outcomes = [readme_session.run(step, tmp_path) for step in steps]
-    agree = [
-        readme_session.agrees(step, outcome) for step, outcome in zip(steps, outcomes, strict=True)
-    ]
+    steps = sessions.read_steps(SESSION)
+    outcomes = [sessions.run(step, tmp_path) for step in steps]
+    agree = [sessions.agrees(step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
     assert [step.line for step in steps] == [4, 7, 13, 17]
     assert agree == [True, True, True, False]
-    assert readme_session.rewrite(SESSION, tmp_path) == SESSION.replace("3 lines", "2 lines")
+    assert sessions.rewrite(SESSION, tmp_path) == SESSION.replace("3 lines", "2 lines")
 
 
 @pytest.mark.parametrize("block", ["```python\n1 / 0\n```\n", "```console\n$ exit 3\n```\n"])
 def test_a_failing_step_is_neither_accepted_nor_written_down(block: str, tmp_path: Path) -> None:
-    (step,) = readme_session.read_steps(block)
-    assert not readme_session.agrees(step, readme_session.run(step, tmp_path))
-    with pytest.raises(RuntimeError, match="README line"):
-        readme_session.rewrite(block, tmp_path)
+    (step,) = sessions.read_steps(block)
+    assert not sessions.agrees(step, sessions.run(step, tmp_path))
+    with pytest.raises(RuntimeError, match="Line"):
+        sessions.rewrite(block, tmp_path)
 
 
 def test_a_command_that_ends_in_an_error_is_shown_with_its_message(tmp_path: Path) -> None:
     block = "```console\n$ mlserve inspect nothing.skops\nerror: ...\n```\n"
-    (step,) = readme_session.read_steps(block)
-    assert readme_session.agrees(step, readme_session.run(step, tmp_path))
+    (step,) = sessions.read_steps(block)
+    assert sessions.agrees(step, sessions.run(step, tmp_path))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import readme_session
+import sessions
 
 ROOT = Path(__file__).parent.parent
 INSTALL_TIMEOUT_SECONDS = 900
@@ -113,9 +113,9 @@ def test_the_demo_can_leave_its_files(installed: Callable[..., str], tmp_path: P
     assert (tmp_path / "files" / "models" / "penguins" / "1" / "manifest.json").is_file()
 
 
-def test_the_readme_session_runs(bin_folder: Path, tmp_path: Path) -> None:
-    steps = readme_session.read_steps((ROOT / "README.md").read_text(encoding="utf-8"))
+def test_the_sessions_runs(bin_folder: Path, tmp_path: Path) -> None:
+    steps = sessions.read_steps((ROOT / "README.md").read_text(encoding="utf-8"))
     for step in steps:
-        outcome = readme_session.run(step, tmp_path, bin_folder)
+        outcome = sessions.run(step, tmp_path, bin_folder)
         assert "Traceback" not in outcome.output
-        assert readme_session.agrees(step, outcome), f"{step.command}\n{outcome.output}"
+        assert sessions.agrees(step, outcome), f"{step.command}\n{outcome.output}"

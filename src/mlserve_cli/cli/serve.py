@@ -46,6 +46,15 @@ def serve(
             help="Port to listen on; 0 takes a free one.",
         ),
     ] = 8000,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            envvar="MLSERVE_WORKERS",
+            help="Processes; the models are loaded once and shared. One that dies is replaced.",
+        ),
+    ] = 1,
     engine: Annotated[
         EngineChoice,
         typer.Option(
@@ -134,7 +143,22 @@ def serve(
         service = PredictionService(source.load_all(model or ()), source=source)
         gateway = Gateway(service, options)
     address = _address(listener, host, secure=ssl_certfile is not None)
-    run_server(gateway, listener, server, lambda: _announce(gateway, address))
+
+    def work(number: int = 0) -> None:
+        def announce() -> None:
+            if number == 0:
+                _announce(gateway, address)
+
+        run_server(gateway, listener, server, announce)
+
+    if workers == 1:
+        work()
+        return
+    from mlserve_cli.serving.workers import Supervisor
+
+    supervisor = Supervisor(workers, work)
+    gateway.metrics.restarts = supervisor.restarts
+    supervisor.run()
 
 
 def _address(listener: socket.socket, host: str, *, secure: bool) -> str:

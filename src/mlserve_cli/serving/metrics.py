@@ -6,7 +6,12 @@ All of it happens on the event loop, so nothing is locked.
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from typing import TYPE_CHECKING
+
 from mlserve_cli.serving.model import LoadedModel
+
+if TYPE_CHECKING:
+    from mlserve_cli.serving.workers import RestartCount
 
 _SECONDS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -67,6 +72,7 @@ class ServingMetrics:
         self._batch_requests: dict[tuple[str, int], Histogram] = {}
         self._batch_rows: dict[tuple[str, int], Histogram] = {}
         self._call_seconds: dict[tuple[str, int], Histogram] = {}
+        self.restarts: RestartCount | None = None
 
     def count_request(
         self, model: LoadedModel | None, protocol: str, status: int, seconds: float
@@ -129,6 +135,10 @@ class ServingMetrics:
             yield f"# TYPE {name} histogram"
             for key, histogram in sorted(by_model.items(), key=lambda item: item[0]):
                 yield from histogram.lines(name, _text(*key))
+        if self.restarts is not None:
+            yield "# HELP mlserve_worker_restarts_total Workers that died and were replaced."
+            yield "# TYPE mlserve_worker_restarts_total counter"
+            yield f"mlserve_worker_restarts_total {self.restarts.value}"
 
 
 def _text(model: str, version: int, protocol: str | None = None) -> str:

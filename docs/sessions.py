@@ -1,4 +1,4 @@
-"""Runs the README: commands and their real output in ```console blocks, code in ```python blocks.
+"""Runs the README and the examples: commands and their real output in ```console blocks, code in ```python blocks.
 
 All blocks run in order in one directory. A command is a line that starts with `$ `, and lines that
 start with `> ` right after it continue it. What follows is its output, where `...` stands for
@@ -62,6 +62,11 @@ class Outcome:
 
     output: str
     exit_code: int
+
+
+def pages(root: Path) -> list[Path]:
+    """The pages that show sessions."""
+    return [root / "README.md", *sorted((root / "examples").glob("*.md"))]
 
 
 def read_steps(text: str) -> list[Step]:
@@ -143,7 +148,7 @@ def rewrite(text: str, folder: Path) -> str:
         if agrees(step, outcome):
             continue
         if outcome.exit_code and not re.search(r"^error: ", outcome.output, re.MULTILINE):
-            raise RuntimeError(f"README line {step.line}: {step.command}\n{outcome.output}")
+            raise RuntimeError(f"Line {step.line}: {step.command}\n{outcome.output}")
         start, end = step.place
         lines = [line.rstrip() for line in outcome.output.splitlines()]
         text = text[:start] + "".join(f"{line}\n" for line in lines) + text[end:]
