@@ -28,10 +28,9 @@ from sklearn.experimental import (  # noqa: F401
 )
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.result import Conversion, ParityError
+from mlserve_cli.conversion.result import Conversion
 from mlserve_cli.conversion.speed import Speed, measure_speed
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
-from mlserve_cli.errors import EngineError, MlserveError
+from mlserve_cli.errors import EngineError, MlserveError, ParityError, UnsupportedEstimatorError
 from mlserve_cli.inference.describe import describe_estimator
 from mlserve_cli.inference.estimator import EstimatorPredictor
 from mlserve_cli.inference.frames import to_batch

@@ -2,7 +2,7 @@
 
 python docs/generate.py            writes docs/reference/*.md
 python docs/generate.py --check    shows the difference and exits with 1 where there is one
-python docs/generate.py --sessions   runs the README and the examples and writes down what they printed
+python docs/generate.py --sessions runs README and examples and writes down what they printed
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Runs the README and the examples: commands and their real output in ```console blocks, code in ```python blocks.
+"""Runs the README and the examples: ```console blocks with real output, ```python blocks.
 
 All blocks run in order in one directory. A command is a line that starts with `$ `, and lines that
 start with `> ` right after it continue it. What follows is its output, where `...` stands for

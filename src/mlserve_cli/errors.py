@@ -3,6 +3,8 @@
 ```
 MlserveError                     exit  http
 ├── UsageError                      2   400   options or arguments that cannot be carried out
+│   └── UnsupportedEstimatorError   2   400   a step of a model that has no exact ONNX form
+├── ParityError                     1   400   a converted model that does not agree; a finding
 ├── ArtifactError                   3   500   a model file or artifact that cannot be used
 │   ├── ModelNotFoundError          3   404
 │   ├── CorruptArtifactError        3   500   truncated, empty, tampered with, of another format
@@ -18,7 +20,7 @@ Exit code 1 is not an error: it says that a check ran and found drift or broken 
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class MlserveError(Exception):
@@ -46,6 +48,43 @@ class UsageError(MlserveError):
 
     exit_code = 2
     http_status = 400
+
+
+class UnsupportedEstimatorError(UsageError):
+    """An estimator, or a setting of one, that has no exact ONNX form here.
+
+    Args:
+        reason: What cannot be written, as a whole sentence.
+        step: Path of the step inside the model; empty for the model itself.
+    """
+
+    def __init__(self, reason: str, *, step: str = "", hint: str | None = None) -> None:
+        self.reason = reason
+        self.step = step
+        super().__init__(
+            f"Step {step!r}: {reason}" if step else reason,
+            hint=hint or "Serve the estimator itself (--engine sklearn), or replace this step.",
+        )
+
+
+class ParityError(MlserveError):
+    """A converted model that does not agree with its estimator: the check ran and found that.
+
+    Args:
+        message: How far, and on which rows.
+        conversion: The `Conversion` all the same.
+    """
+
+    exit_code = 1
+    http_status = 400
+
+    def __init__(self, message: str, conversion: Any) -> None:
+        super().__init__(
+            message,
+            hint="Serve the estimator itself, or keep the ONNX model all the same: "
+            "--allow-mismatch, or a larger --tolerance.",
+        )
+        self.conversion = conversion
 
 
 class ArtifactError(MlserveError):

@@ -18,9 +18,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.files import create_inference_session, save_onnx
-from mlserve_cli.conversion.result import Options, ParityError, Precision
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
-from mlserve_cli.errors import UsageError
+from mlserve_cli.conversion.result import Options, Precision
+from mlserve_cli.errors import ParityError, UnsupportedEstimatorError, UsageError
 
 
 @pytest.mark.parametrize("load", [load_breast_cancer, load_iris, load_wine])

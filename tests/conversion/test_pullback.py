@@ -18,8 +18,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.pullback import rows_at_thresholds
-from mlserve_cli.conversion.result import Options, ParityError, Precision
+from mlserve_cli.conversion.result import Options, Precision
 from mlserve_cli.conversion.sampling import plain_columns
+from mlserve_cli.errors import ParityError
 from mlserve_cli.inference.describe import describe_estimator
 
 SINGLE = Options(precision=Precision.FLOAT32)

@@ -8,7 +8,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from mlserve_cli.errors import ArtifactError, EngineError, SignatureError, UsageError
+from mlserve_cli.errors import (
+    ArtifactError,
+    CorruptArtifactError,
+    EngineError,
+    SignatureError,
+    UsageError,
+)
 from mlserve_cli.inference.onnx import OnnxPredictor
 from mlserve_cli.signature import DType, Layout, Task
 
@@ -109,10 +115,10 @@ def test_a_model_of_unknown_width_asks_for_data() -> None:
         OnnxPredictor(model)
 
 
-def test_a_file_that_is_no_model_is_an_engine_error(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"\x08\x0anonsense")
-    with pytest.raises(EngineError, match="does not load"):
+    with pytest.raises(CorruptArtifactError, match=r"model\.onnx is not loaded"):
         OnnxPredictor(path)
 
 

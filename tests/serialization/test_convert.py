@@ -15,9 +15,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlserve_cli import load_predictor, save_model
 from mlserve_cli.conversion.parity import ParityReport
-from mlserve_cli.conversion.result import Options, ParityError, Precision
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
-from mlserve_cli.errors import SignatureError, UsageError
+from mlserve_cli.conversion.result import Options, Precision
+from mlserve_cli.errors import ParityError, SignatureError, UnsupportedEstimatorError, UsageError
 from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.serialization.convert import convert_onnx
 from mlserve_cli.serialization.manifest import read_manifest, write_manifest
@@ -164,6 +163,18 @@ def test_a_frame_model_takes_one_input_per_column(in_tmp_path: Path) -> None:
     assert prediction.probabilities is not None
     assert expected.probabilities is not None
     np.testing.assert_allclose(prediction.probabilities, expected.probabilities, rtol=1e-12)
+
+
+@pytest.mark.parametrize("out", ["models", "nowhere/model.onnx"])
+def test_an_impossible_destination_is_told_before_the_work(forest: Any, out: str) -> None:
+    with pytest.raises(UsageError, match=r"OUT is"):
+        convert_onnx("cancer", out)
+
+
+@pytest.mark.parametrize("opset", [7, 999])
+def test_an_impossible_opset_lists_the_possible(forest: Any, opset: int) -> None:
+    with pytest.raises(UsageError, match=rf"Opset {opset} .* expected 21 to"):
+        convert_onnx("cancer", options=Options(opset=opset))
 
 
 class Custom(ClassifierMixin, BaseEstimator):

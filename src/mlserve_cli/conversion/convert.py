@@ -14,11 +14,11 @@ from mlserve_cli.conversion.graph import ML_DOMAIN, OPSET, Graph
 from mlserve_cli.conversion.inputs import declare_inputs
 from mlserve_cli.conversion.outputs import chosen, translate_outputs
 from mlserve_cli.conversion.parity import ParityReport, RowSource
-from mlserve_cli.conversion.result import Conversion, Options, ParityError, Precision
+from mlserve_cli.conversion.result import Conversion, Options, Precision
 from mlserve_cli.conversion.table import MISSING_TEXT
 from mlserve_cli.conversion.translator import Translator, type_name
 from mlserve_cli.conversion.verification import Rows, verify
-from mlserve_cli.errors import MlserveError, UsageError
+from mlserve_cli.errors import MlserveError, ParityError, UsageError
 from mlserve_cli.inference.describe import describe_estimator
 
 if TYPE_CHECKING:
@@ -96,11 +96,12 @@ def write_model(estimator: Any, signature: "Signature", options: Options) -> onn
     Raises:
         UnsupportedEstimatorError: Some step has no exact ONNX form.
     """
-    if options.opset is not None and options.opset < OPSET:
+    newest = onnx.defs.onnx_opset_version()
+    if options.opset is not None and not OPSET <= options.opset <= newest:
         raise UsageError(
-            f"Opset {options.opset} lacks operators that exact models need; expected at least "
-            f"{OPSET}.",
-            hint=f"Leave --opset out: every ONNX Runtime from 1.21 on reads {OPSET}.",
+            f"Opset {options.opset} is unknown or lacks operators that exact models need; "
+            f"expected {OPSET} to {newest}.",
+            hint=f"Leave --opset out: {OPSET} is what runs everywhere.",
         )
     graph = Graph(np.float32 if options.precision is Precision.FLOAT32 else np.float64)
     options.on_step("writing the graph")

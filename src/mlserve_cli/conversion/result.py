@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mlserve_cli.conversion.parity import TOLERANCE, ParityReport
-from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -48,25 +47,6 @@ class Conversion:
     opset: int
     ml_opset: int | None
     operators: dict[str, int]
-
-
-class ParityError(UsageError):
-    """A converted model that does not agree with its estimator.
-
-    Args:
-        message: How far, and on which rows.
-        conversion: The model all the same.
-    """
-
-    exit_code = 1
-
-    def __init__(self, message: str, conversion: Conversion) -> None:
-        super().__init__(
-            message,
-            hint="Serve the estimator itself, or keep the ONNX model all the same: "
-            "--allow-mismatch, or a larger --tolerance.",
-        )
-        self.conversion = conversion
 
 
 def _silent(_: str) -> None:

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlserve_cli.errors import UsageError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -14,23 +14,6 @@ if TYPE_CHECKING:
 
     Transform = Callable[["Translator", Any, Table], Table]
     Score = Callable[["Translator", Any, Table], "Scores"]
-
-
-class UnsupportedEstimatorError(UsageError):
-    """An estimator, or a setting of one, that has no exact ONNX form here.
-
-    Args:
-        reason: What cannot be written, as a whole sentence.
-        step: Path of the step inside the model; empty for the model itself.
-    """
-
-    def __init__(self, reason: str, *, step: str = "", hint: str | None = None) -> None:
-        self.reason = reason
-        self.step = step
-        super().__init__(
-            f"Step {step!r}: {reason}" if step else reason,
-            hint=hint or "Serve the estimator itself (--engine sklearn), or replace this step.",
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime as ort
 
-from mlserve_cli.errors import EngineError, SignatureError, UsageError
+from mlserve_cli.errors import CorruptArtifactError, EngineError, SignatureError, UsageError
 from mlserve_cli.inference.onnx_signature import OUTPUT_NAMES, Role, signature_of
 from mlserve_cli.inference.predictor import Engine, Prediction
 
@@ -41,7 +41,7 @@ def create_session(model: "str | Path | bytes", *, threads: int = 1) -> ort.Infe
         threads: Threads inside one call.
 
     Raises:
-        EngineError: ONNX Runtime does not load the model.
+        CorruptArtifactError: ONNX Runtime does not load the model.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -53,7 +53,8 @@ def create_session(model: "str | Path | bytes", *, threads: int = 1) -> ort.Infe
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     # ONNX Runtime raises a family of types without a public base class.
     except Exception as error:
-        raise EngineError(f"ONNX Runtime does not load the model: {error}") from error
+        name = "The model" if isinstance(model, bytes) else str(model)
+        raise CorruptArtifactError(f"{name} is not loaded by ONNX Runtime: {error}") from error
 
 
 class OnnxPredictor:

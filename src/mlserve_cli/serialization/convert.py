@@ -81,6 +81,8 @@ def convert_onnx(  # noqa: PLR0913 -- one keyword per option of the command
         )
     if (found.manifest if isinstance(found, Artifact) else found).format is ModelFormat.ONNX:
         raise UsageError(f"{found.path} is an ONNX model already.")
+    if out is not None:
+        _check_destination(Path(out))
     estimator = load_estimator(found, trust)
     signature = found.manifest.signature if isinstance(found, Artifact) else None
     if data is None:
@@ -135,6 +137,14 @@ def _given(
     if signature is None or signature.named:
         return rows
     return rows.set_axis(list(signature.names), axis=1)
+
+
+def _check_destination(path: Path) -> None:
+    """Raises `UsageError` where no file can be written; asked before minutes of work."""
+    if path.is_dir():
+        raise UsageError(f"OUT is the folder {path}; expected a file, such as {path}/model.onnx.")
+    if not path.parent.is_dir():
+        raise UsageError(f"OUT is {path}, and there is no folder {path.parent}.")
 
 
 def _reference(found: Artifact | ModelFile) -> "tuple[pd.DataFrame | None, RowSource]":

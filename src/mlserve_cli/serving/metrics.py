@@ -5,7 +5,6 @@ All of it happens on the event loop, so nothing is locked.
 
 from bisect import bisect_left
 from collections.abc import Iterator
-
 from typing import TYPE_CHECKING
 
 from mlserve_cli.serving.model import LoadedModel

@@ -128,14 +128,10 @@ class Supervisor:
             self._start()
 
     def _dead(self) -> list[int]:
-        found = []
-        while self._workers:
-            process, _ = os.waitpid(-1, os.WNOHANG)
-            if process == 0:
-                break
-            if process in self._workers:
-                found.append(process)
-        return found
+        """Workers that have ended and were not known to."""
+        return [
+            process for process in self._workers if os.waitpid(process, os.WNOHANG)[0] == process
+        ]
 
     def _stop(self) -> None:
         self._signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 ESTIMATORS = [
     make_pipeline(StandardScaler(), LinearSVC()),

@@ -6,7 +6,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 catboost = pytest.importorskip("catboost")
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 LINEAR = [
     LinearDiscriminantAnalysis(),
@@ -47,7 +47,7 @@ def test_projections_are_exact(estimator: Any, exact: Any) -> None:
     exact(model, features)
 
 
-class _Grouped(LinearDiscriminantAnalysis):  # type: ignore[misc]
+class _Grouped(LinearDiscriminantAnalysis):
     pass
 
 

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.graph import Graph, Kind, Output
 from mlserve_cli.conversion.normal import error_function
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 from mlserve_cli.inference.onnx import create_session
 
 KERNELS = [

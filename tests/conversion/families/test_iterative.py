@@ -10,7 +10,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.files import create_inference_session
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Skipping features without"

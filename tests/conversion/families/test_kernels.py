@@ -19,7 +19,7 @@ from sklearn.preprocessing import KernelCenterer, MinMaxScaler
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.files import create_inference_session
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 KERNELS = ["linear", "poly", "polynomial", "rbf", "sigmoid", "cosine", "laplacian"]
 POSITIVE = ["additive_chi2", "chi2"]

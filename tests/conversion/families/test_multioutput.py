@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 
 @pytest.mark.parametrize("estimator", [Ridge(), DecisionTreeRegressor(max_depth=4)], ids=repr)

@@ -6,7 +6,7 @@ from sklearn.datasets import load_diabetes, load_wine
 from sklearn.impute import KNNImputer
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 from mlserve_cli.inference.onnx import OnnxPredictor
 
 

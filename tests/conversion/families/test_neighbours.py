@@ -16,8 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
-from mlserve_cli.errors import EngineError
+from mlserve_cli.errors import EngineError, UnsupportedEstimatorError
 from mlserve_cli.inference.onnx import OnnxPredictor
 
 METRICS = [

@@ -10,7 +10,7 @@ from sklearn.preprocessing import QuantileTransformer, SplineTransformer
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.files import create_inference_session
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 EXTRAPOLATIONS = ["error", "constant", "linear", "continue", "periodic"]
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.result import Options
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 KERNELS = [
     {"kernel": "linear"},

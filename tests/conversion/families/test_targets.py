@@ -23,7 +23,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 TRANSFORMERS = [
     StandardScaler(),

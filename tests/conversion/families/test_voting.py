@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.translator import UnsupportedEstimatorError
+from mlserve_cli.errors import UnsupportedEstimatorError
 
 CLASSIFIERS = [
     ("line", make_pipeline(StandardScaler(), LogisticRegression())),
