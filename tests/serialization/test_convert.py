@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris
@@ -16,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mlserve_cli import load_predictor, save_model
 from mlserve_cli.conversion.parity import ParityReport
 from mlserve_cli.conversion.result import Options, Precision
+from mlserve_cli.conversion.speed import Speed
 from mlserve_cli.errors import ParityError, SignatureError, UnsupportedEstimatorError, UsageError
 from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.serialization.convert import convert_onnx
@@ -65,6 +68,17 @@ def test_scoring_takes_the_estimator_where_onnx_does_not_agree(forest: Any) -> N
     assert load_predictor("cancer", engine=Engine.ONNX).engine is Engine.ONNX
 
 
+def test_scoring_many_rows_takes_the_estimator_where_onnx_is_slow(forest: Any) -> None:
+    convert_onnx("cancer")
+    manifest = read_manifest(forest.path)
+    speeds = (Speed(1, 1e-3, 1e-5), Speed(1_000, 1e-3, 1e-3), Speed(10_000, 1e-3, 4e-3))
+    object.__setattr__(manifest.onnx, "speeds", speeds)
+    write_manifest(manifest, forest.path)
+    engines = [load_predictor("cancer", rows_per_call=rows).engine for rows in (1, 5_000, 10_000)]
+    assert engines == [Engine.ONNX, Engine.ONNX, Engine.SKLEARN]
+    assert load_predictor("cancer", engine=Engine.ONNX, rows_per_call=10_000).engine is Engine.ONNX
+
+
 def test_converting_again_replaces_the_file(forest: Any) -> None:
     first = convert_onnx("cancer")
     second = convert_onnx("cancer", options=Options(outputs=("label",)))
@@ -84,6 +98,7 @@ def test_the_file_says_where_it_comes_from(forest: Any) -> None:
     assert noted["mlserve.version"] == "1"
     entry = forest.entry("model.skops")
     assert noted["mlserve.source_sha256"] == entry.sha256
+    assert json.loads(noted["mlserve.versions"])["scikit-learn"] == sklearn.__version__
 
 
 def test_an_inexact_model_is_not_kept(forest: Any) -> None:

@@ -34,7 +34,7 @@ def test_suffixes_name_format_and_compression(
 @pytest.mark.parametrize(
     ("head", "compression"),
     [
-        (gzip.compress(b"x"), Compression.GZIP),
+        (gzip.compress(b"x", mtime=0), Compression.GZIP),
         (bz2.compress(b"x"), Compression.BZ2),
         (pa.compress(b"x", "zstd", asbytes=True), Compression.ZSTD),
         (b"BZ,h\n", Compression.NONE),

@@ -25,6 +25,10 @@ class Output(StrEnum):
     RAW = "raw"
 
 
+# What a block of a file of some twenty columns holds.
+_ROWS_PER_BLOCK = 10_000
+
+
 class EngineChoice(StrEnum):
     """Where scoring runs."""
 
@@ -100,6 +104,7 @@ def batch_predict(
         predictor = load_predictor(
             model,
             engine=None if engine is EngineChoice.AUTO else Engine(engine),
+            rows_per_call=batch_rows or _ROWS_PER_BLOCK,
             models=models,
             trust=trust or (),
         )

@@ -69,7 +69,7 @@ def convert_onnx(
 
     Exit code 1 and no file: the converted model does not agree with the estimator.
     """
-    with working("Converting and comparing"):
+    with working("Converting and comparing") as tell:
         from mlserve_cli.conversion.result import Options, Precision
         from mlserve_cli.serialization.convert import convert_onnx as convert
 
@@ -84,6 +84,7 @@ def convert_onnx(
                 tolerance=tolerance,
                 opset=opset,
                 outputs=None if outputs is None else tuple(outputs.split(",")),
+                on_step=lambda step: tell(f"Converting: {step}"),
             ),
             allow_mismatch=allow_mismatch,
             models=models,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mlserve_cli.inference.onnx_graph import OnnxGraph, TensorInfo
     from mlserve_cli.serialization.inspection import Inspection, ModelSummary
-    from mlserve_cli.serialization.manifest import Manifest, OnnxPayload
+    from mlserve_cli.serialization.manifest import Manifest
     from mlserve_cli.serialization.trust.audit import Audit
     from mlserve_cli.serialization.trust.facts import TypeTree
     from mlserve_cli.signature import Column, Signature
@@ -93,7 +93,7 @@ def _render(inspection: "Inspection") -> "Iterator[RenderableType]":
     yield fields(rows)
     if inspection.graph is not None:
         yield ""
-        yield from _render_graph(inspection.graph, None if manifest is None else manifest.onnx)
+        yield from _render_graph(inspection.graph, manifest)
     if inspection.audit is not None and inspection.audit.facts.tree is not None:
         yield ""
         yield _estimator_tree(inspection.audit.facts.tree)
@@ -104,9 +104,9 @@ def _render(inspection: "Inspection") -> "Iterator[RenderableType]":
         yield from _render_types(inspection.audit)
 
 
-def _render_graph(
-    graph: "OnnxGraph", converted: "OnnxPayload | None"
-) -> "Iterator[RenderableType]":
+def _render_graph(graph: "OnnxGraph", manifest: "Manifest | None") -> "Iterator[RenderableType]":
+    converted = None if manifest is None else manifest.onnx
+    files = () if manifest is None else manifest.files
     operators = ", ".join(f"{name} {count}" for name, count in graph.operators.items())
     opsets = ", ".join(f"{domain} {version}" for domain, version in graph.opsets.items())
     rows: list[tuple[str, RenderableType]] = [
@@ -114,6 +114,7 @@ def _render_graph(
         ("outputs", ", ".join(map(_tensor, graph.outputs))),
         ("operators", f"{sum(graph.operators.values())}: {operators}"),
         ("opsets", opsets),
+        *(("file", size(entry.size_bytes)) for entry in files if entry.name.endswith(".onnx")),
     ]
     if converted is not None:
         rows.append(("parity", parity(converted)))

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -46,10 +46,14 @@ def stderr() -> "Console":
 
 
 @contextmanager
-def working(doing: str) -> Iterator[None]:
-    """Shows a spinner on a terminal while something slow goes on."""
-    with stderr().status(f"{doing} ..."):
-        yield
+def working(doing: str) -> Iterator[Callable[[str], None]]:
+    """Shows a spinner on a terminal while something slow goes on.
+
+    Yields:
+        A function that takes what is being done now, in a few words.
+    """
+    with stderr().status(f"{doing} ...") as status:
+        yield lambda now: status.update(f"{now} ...")
 
 
 def fields(rows: Sequence[tuple[str, "RenderableType"]]) -> "RenderableType":

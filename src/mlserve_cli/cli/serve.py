@@ -113,6 +113,15 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", envvar="MLSERVE_SSL_KEYFILE", help="TLS private key."),
     ] = None,
+    reload_models: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            metavar="SECONDS",
+            envvar="MLSERVE_RELOAD_MODELS",
+            help="Look for new versions this often and take them over without a failed request.",
+        ),
+    ] = None,
     models: Models = DEFAULT_MODELS,
     trust: Trust = None,
 ) -> None:
@@ -132,7 +141,9 @@ def serve(
         from mlserve_cli.serving.server import ServerOptions, bind, run_server
         from mlserve_cli.serving.service import PredictionService
 
-        server = ServerOptions(host, port, ssl_certfile, ssl_keyfile)
+        # A version or a file that was named is meant, not its successor.
+        followed = tuple(name for name in model if _is_name(name)) if model else None
+        server = ServerOptions(host, port, ssl_certfile, ssl_keyfile, reload_models, followed)
         options = GatewayOptions(
             Limits(max_batch_rows, max_queue, timeout), max_body_bytes, ApiKeys(api_key_file)
         )
@@ -159,6 +170,10 @@ def serve(
     supervisor = Supervisor(workers, work)
     gateway.metrics.restarts = supervisor.restarts
     supervisor.run()
+
+
+def _is_name(model: str) -> bool:
+    return "/" not in model and not Path(model).exists()
 
 
 def _address(listener: socket.socket, host: str, *, secure: bool) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +21,15 @@ from mlserve_cli.conversion.translator import Translator, type_name
 from mlserve_cli.conversion.verification import Rows, verify
 from mlserve_cli.errors import MlserveError, ParityError, UsageError
 from mlserve_cli.inference.describe import describe_estimator
+from mlserve_cli.signature import Signature
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlserve_cli.conversion.verification import Data
-    from mlserve_cli.signature import Signature
+
+# Libraries whose versions are noted in the file.
+_NOTED = ("mlserve-cli", "scikit-learn", "numpy", "onnx")
 
 # Bound of one intermediate result, and what nobody scores at once.
 _MOST_BYTES = 2**25
@@ -32,7 +38,7 @@ _MANY_ROWS = 100_000
 
 def convert_to_onnx(
     estimator: Any,
-    signature: "Signature | None" = None,
+    signature: "Signature | Sequence[int | None] | None" = None,
     *,
     data: "Data | None" = None,
     source: RowSource = RowSource.DATA,
@@ -43,7 +49,8 @@ def convert_to_onnx(
 
     Args:
         estimator: Fitted; scikit-learn's, or a boosting library's.
-        signature: What it takes; learnt from the estimator and the data if not given.
+        signature: What it takes, or the shape of its input, such as `(None, 4)`; learnt from the
+            estimator and the data if not given.
         data: Rows to compare on: a frame, a matrix or a mapping of columns. Rows made from the
             signature and the model (thresholds hit exactly, extremes, missing values, unknown
             categories) are compared in any case where there is no data.
@@ -57,9 +64,8 @@ def convert_to_onnx(
         UsageError: An opset or an output that does not exist.
     """
     options = options or Options()
-    if signature is None:
-        frame = data if isinstance(data, pd.DataFrame) else None
-        signature = describe_estimator(estimator, frame)
+    if not isinstance(signature, Signature):
+        signature = _signature(estimator, signature, data)
     precision = Precision.FLOAT32 if options.precision is Precision.FLOAT32 else Precision.FLOAT64
     options = replace(options, precision=precision)
     # What has no ONNX form is refused before rows are made, which takes longer.
@@ -76,6 +82,18 @@ def convert_to_onnx(
     if not parity.passed and not allow_mismatch:
         raise ParityError(_disagreement(parity), conversion)
     return conversion
+
+
+def _signature(
+    estimator: Any, shape: "Sequence[int | None] | None", data: "Data | None"
+) -> Signature:
+    signature = describe_estimator(estimator, data if isinstance(data, pd.DataFrame) else None)
+    if shape is not None and shape[-1] != len(signature.columns):
+        raise UsageError(
+            f"The input shape {tuple(shape)} has {shape[-1]} columns; the model was fitted on "
+            f"{len(signature.columns)}."
+        )
+    return signature
 
 
 def _cause(estimator: Any, signature: "Signature", rows: Rows, options: Options) -> str | None:
@@ -127,6 +145,7 @@ def _metadata(estimator: Any, signature: "Signature", graph: Graph) -> dict[str,
         "classes": list(signature.classes) if signature.classes else None,
         "missing_text": MISSING_TEXT,
         "max_rows": _most_rows(graph.row_bytes),
+        "versions": {name: version(name) for name in _NOTED},
     }
     return {
         f"mlserve.{name}": value if isinstance(value, str) else json.dumps(value)

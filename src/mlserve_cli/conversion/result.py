@@ -18,7 +18,8 @@ class Precision(StrEnum):
     AUTO is FLOAT64. Measured with ONNX Runtime 1.32 on linear models, scalers and both, of 10 to
     300 columns: FLOAT32 takes 4 to 10 % less time for one row, half of which goes into rounding the
     row. For 1,000 rows it takes 25 to 50 % less, 20 to 300 microseconds; but 6 of 30 models then
-    exceed the tolerance of 1e-6 on generated rows, and most others use up a third of it.
+    exceed the tolerance of 1e-6 on their own or on generated rows, and most others use up a third
+    of it.
     """
 
     AUTO = "auto"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mlserve_cli.signature import Signature
 
 
+_LEAST_RATIO = 0.5
+
+
 def load_model(
     model: str | Path | None = None,
     *,
@@ -46,6 +49,7 @@ def load_predictor(
     model: str | Path | None = None,
     *,
     engine: Engine | None = None,
+    rows_per_call: int = 1,
     models: str | Path = DEFAULT_MODELS,
     trust: Collection[str] = (),
 ) -> Predictor:
@@ -53,8 +57,9 @@ def load_predictor(
 
     Args:
         model: See `load_model`.
-        engine: Where scoring runs; None takes ONNX where the model has it and it agrees with the
-            estimator, else the estimator.
+        engine: Where scoring runs; None takes ONNX where the model has it, it agrees with the
+            estimator, and it was not measured to be twice as slow, else the estimator.
+        rows_per_call: How many rows will be scored at once, for that choice.
         models: Folder of the model repository.
         trust: Types to load although mlserve does not know them, as `module.Name`.
 
@@ -63,7 +68,7 @@ def load_predictor(
         MlserveError: As `load_model`.
     """
     found = find_model(model, models=models)
-    onnx = None if engine is Engine.SKLEARN else _onnx_file(found, engine)
+    onnx = None if engine is Engine.SKLEARN else _onnx_file(found, engine, rows_per_call)
     if onnx is not None:
         from mlserve_cli.inference.onnx import OnnxPredictor
 
@@ -93,13 +98,20 @@ def load_estimator(found: Artifact | ModelFile, trust: Collection[str]) -> Any:
     return read_estimator(found.path, found.format, trust)
 
 
-def _onnx_file(found: Artifact | ModelFile, engine: Engine | None) -> Path | None:
+def _onnx_file(
+    found: Artifact | ModelFile, engine: Engine | None, rows_per_call: int
+) -> Path | None:
     if isinstance(found, ModelFile):
         return found.path if found.format is ModelFormat.ONNX else None
     converted = found.manifest.onnx
-    if converted is not None and not converted.parity.passed and engine is None:
-        # Kept with --allow-mismatch: used only by those who ask for it.
-        return None
+    has_estimator = found.manifest.format is not ModelFormat.ONNX
+    if converted is not None and has_estimator and engine is None:
+        measured = [speed for speed in converted.speeds if speed.rows <= rows_per_call]
+        # Less than twice as slow is made up for by not importing scikit-learn.
+        slow = bool(measured) and measured[-1].ratio < _LEAST_RATIO
+        # What does not agree was kept with --allow-mismatch, for those who ask for it.
+        if slow or not converted.parity.passed:
+            return None
     name = file_name(ModelFormat.ONNX)
     return found.file(name) if found.entry(name) else None
 

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from mlserve_cli.serving.app import create_app
     from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.service import PredictionService
+    from mlserve_cli.serving.wsgi import create_wsgi_app
 
-__all__ = ["LoadedModel", "PredictionService", "create_app"]
+__all__ = ["LoadedModel", "PredictionService", "create_app", "create_wsgi_app"]
 
 _HOMES = {
     "LoadedModel": "model",
     "PredictionService": "service",
     "create_app": "app",
+    "create_wsgi_app": "wsgi",
 }
 
 

@@ -91,12 +91,10 @@ def add_repository_routes(app: FastAPI, gateway: "Gateway") -> None:
 
     async def load(name: str) -> Response:
         try:
-            model = await run_in_threadpool(service.load, name)
+            model = await gateway.load(name)
         except MlserveError as error:
             # Where files lie is nobody's business outside.
             return json({"error": f"Model '{name[:60]}' cannot be loaded."}, _load_status(error))
-        gateway.prepare_model(model)
-        gateway.scheduler.keep_only(service.models())
         return json({"name": model.name, "version": str(model.version), "state": "READY"})
 
     async def unload(name: str) -> Response:

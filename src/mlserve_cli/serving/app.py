@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
@@ -16,15 +15,14 @@ from mlserve_cli.serving.documentation import openapi
 from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Reply, plain_error, too_large
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
 from mlserve_cli.serving.guard import Guard, send_reply
-from mlserve_cli.serving.loading import ModelSource
-from mlserve_cli.serving.model import LoadedModel
+from mlserve_cli.serving.models import service_of
 from mlserve_cli.serving.routes import find_endpoint
-from mlserve_cli.serving.service import PredictionService
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-Servable = LoadedModel | str | Path
+    from mlserve_cli.serving.models import Servable
+    from mlserve_cli.serving.service import PredictionService
 
 # Addresses of predictions, as FastAPI writes them.
 _PREDICTION_PATHS = (
@@ -49,7 +47,7 @@ def create_app(
     Raises:
         MlserveError: A model cannot be loaded.
     """
-    return app_of(Gateway(_service(models), options))
+    return app_of(Gateway(service_of(models), options))
 
 
 def app_of(gateway: Gateway) -> FastAPI:
@@ -139,16 +137,3 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     allowed: Mapping[str, str] = error.headers or {}
     headers = tuple((name.lower().encode(), value.encode()) for name, value in allowed.items())
     return ReplyResponse(Reply(reply.body, error.status_code, headers=headers))
-
-
-def _service(models: Any) -> PredictionService:
-    if isinstance(models, PredictionService):
-        return models
-    source = ModelSource()
-    if models is None:
-        return PredictionService(source.load_all(), source=source)
-    listed = [models] if isinstance(models, LoadedModel | str | Path) else list(models)
-    return PredictionService(
-        [model if isinstance(model, LoadedModel) else source.load(model) for model in listed],
-        source=source,
-    )

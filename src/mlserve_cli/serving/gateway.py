@@ -1,5 +1,6 @@
 """From a request for predictions to its reply; the fast path and the application share it."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from mlserve_cli.serving.exchange import Call, Headers, Reply, plain_body, too_l
 from mlserve_cli.serving.metrics import ServingMetrics
 from mlserve_cli.serving.routes import Endpoint
 from mlserve_cli.serving.scheduling import Limits, Scheduler
+from mlserve_cli.serving.scoring import score
 from mlserve_cli.serving.security import ApiKeys
 
 if TYPE_CHECKING:
@@ -69,6 +71,18 @@ class Gateway:
             # The model is measured as it is used.
             return
 
+    async def load(self, name: str) -> "LoadedModel":
+        """Loads the newest version of a model and lets it take over, while requests go on.
+
+        Raises:
+            MlserveError: It cannot be loaded; whatever was served before stays.
+        """
+        model = await asyncio.to_thread(self.service.fetch, name)
+        await asyncio.to_thread(self.prepare_model, model)
+        self.service.replace(model)
+        self.scheduler.keep_only(self.service.models())
+        return model
+
     def begin(self, endpoint: Endpoint, body: bytes, headers: Headers) -> Call:
         """The call that a request asks for.
 
@@ -102,6 +116,23 @@ class Gateway:
         try:
             call = self.begin(endpoint, body, headers)
             outcome = await self.scheduler.answer(call)
+        except MlserveError as error:
+            outcome = error
+        # A bug of ours must not show itself to clients.
+        except Exception:
+            outcome = EngineError("The server failed to answer.")
+        return self.finish(endpoint, call, outcome, started)
+
+    def answer_now(self, endpoint: Endpoint, body: bytes, headers: Headers) -> Reply:
+        """As `answer`, for callers without an event loop: scored at once, and alone."""
+        started = self.clock()
+        call: Call | None = None
+        outcome: Reply | MlserveError
+        try:
+            call = self.begin(endpoint, body, headers)
+            max_rows = self.options.limits.max_batch_rows
+            scored = score(call.model, [call.rows], call.wanted, max_rows)
+            outcome = call.answer(scored, 0, call.rows.count)
         except MlserveError as error:
             outcome = error
         # A bug of ours must not show itself to clients.

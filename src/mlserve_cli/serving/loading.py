@@ -1,5 +1,6 @@
 """Models read from disk for serving."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mlserve_cli.errors import CorruptArtifactError, ModelNotFoundError
+from mlserve_cli.errors import CorruptArtifactError, ModelNotFoundError, UsageError
 from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.serialization.load import load_predictor
 from mlserve_cli.serialization.models import DEFAULT_MODELS, ModelFile, find_model
@@ -51,6 +52,7 @@ class ModelSource:
 
         Raises:
             ModelNotFoundError: Nothing was named and the repository is empty.
+            UsageError: Two of them have the same name and version.
             MlserveError: One of them cannot be loaded.
         """
         wanted = list(names) or self.names()
@@ -59,7 +61,15 @@ class ModelSource:
                 f"No model was named, and {self.models} holds none.",
                 hint="Save one with: mlserve save SOURCE, or name a model file: mlserve serve FILE",
             )
-        return [self.load(name) for name in wanted]
+        loaded = [self.load(name) for name in wanted]
+        taken = Counter((model.name, model.version) for model in loaded)
+        for (name, version), count in taken.items():
+            if count > 1:
+                raise UsageError(
+                    f"{count} models would be served as {name}, version {version}.",
+                    hint="Rename a file, or save them under different names: mlserve save FILE",
+                )
+        return loaded
 
     def names(self) -> list[str]:
         """Names of the models in the repository."""

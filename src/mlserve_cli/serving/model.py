@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlserve_cli.errors import MlserveError
 from mlserve_cli.serving.rows import RowReader
 from mlserve_cli.serving.scoring import Wanted, score
 from mlserve_cli.signature import Column, DType, Signature
@@ -35,6 +34,7 @@ class LoadedModel:
         example: One real row by column name; made up where the model came without one.
         reader: Turns requests into rows.
         wanted: What a plain prediction asks for.
+        has_real_example: Whether the example came with the model.
     """
 
     name: str
@@ -43,12 +43,14 @@ class LoadedModel:
     example: "Mapping[str, Any]" = field(default_factory=dict)
     reader: RowReader = field(init=False)
     wanted: Wanted = field(init=False)
+    has_real_example: bool = field(init=False)
 
     def __post_init__(self) -> None:
         signature = self.predictor.signature
         object.__setattr__(self, "reader", RowReader(signature))
         both = Wanted.LABELS | Wanted.PROBABILITIES
         object.__setattr__(self, "wanted", both if signature.probabilities else Wanted.LABELS)
+        object.__setattr__(self, "has_real_example", bool(self.example))
         if not self.example:
             made_up = {column.name: _placeholder(column) for column in signature.columns}
             object.__setattr__(self, "example", made_up)
@@ -73,15 +75,6 @@ class LoadedModel:
         """
         rows = self.reader.from_records([dict(self.example)])
         score(self, [rows], self.wanted, max_rows=2)
-
-
-def has_working_example(model: LoadedModel) -> bool:
-    """Whether the model scores its own example; one that was made up may not fit."""
-    try:
-        model.warm_up()
-    except MlserveError:
-        return False
-    return True
 
 
 def _placeholder(column: Column) -> Any:

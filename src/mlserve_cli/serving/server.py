@@ -17,6 +17,7 @@ from mlserve_cli.errors import EngineError, UsageError
 from mlserve_cli.serving import uvicorn_contract
 from mlserve_cli.serving.app import app_of
 from mlserve_cli.serving.hot import HotProtocol, hot_protocol
+from mlserve_cli.serving.reloading import Reloader
 from mlserve_cli.serving.watch import ConnectionWatch
 
 if TYPE_CHECKING:
@@ -39,12 +40,16 @@ class ServerOptions:
         port: Port to bind; 0 takes a free one.
         certificate: TLS certificate file.
         key: TLS key file.
+        reload_seconds: Between two looks for new versions of the models; None for never.
+        followed: Names of the models to look for; None for the whole repository.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     certificate: Path | None = None
     key: Path | None = None
+    reload_seconds: float | None = None
+    followed: tuple[str, ...] | None = None
 
 
 def bind(options: ServerOptions) -> socket.socket:
@@ -88,6 +93,8 @@ def run_server(
         UsageError: The TLS files cannot be used.
     """
     server = _Server(_config(gateway, options), gateway, on_ready)
+    if options.reload_seconds is not None:
+        server.reloader = Reloader(gateway, options.reload_seconds, options.followed)
     server.run(sockets=[listener])
 
 
@@ -127,21 +134,25 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._gateway = gateway
         self._on_ready = on_ready
+        self._tasks: list[asyncio.Task[None]] = []
+        self.reloader: Reloader | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens, then says so."""
         await super().startup(sockets)
         watch = ConnectionWatch(lambda: self.server_state.connections)
-        self._watch = asyncio.create_task(watch.run())
+        self._tasks.append(asyncio.create_task(watch.run()))
+        if self.reloader is not None:
+            self._tasks.append(asyncio.create_task(self.reloader.run()))
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._reload_keys)
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Not ready from now on; whoever waits for an answer gets it."""
-        self._watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._watch
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for listener in self.servers:
             listener.close()
         await self._let_clients_go()

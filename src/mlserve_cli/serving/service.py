@@ -106,22 +106,33 @@ class PredictionService:
     def load(self, name: str) -> LoadedModel:
         """Loads the newest version of a model, warms it up and lets it take over.
 
-        Requests that are under way finish on the model they began with.
-
         Raises:
             ModelNotFoundError: It is not in the repository.
             MlserveError: It cannot be loaded; whatever was served before stays.
         """
+        model = self.fetch(name)
+        self.replace(model)
+        return model
+
+    def fetch(self, name: str) -> LoadedModel:
+        """The newest version of a model, loaded and warmed up but not served yet; see `load`."""
         if self.source is None:
             raise UsageError("This server was given its models and has no repository to load from.")
-        if name not in self.source.names() and name not in self._versions:
+        if name not in self.source.names():
             raise ModelNotFoundError(f"No model '{_short(name)}' in the repository.")
         model = self.source.load(name)
-        model.warm_up()
-        self.add(model)
-        for version in [v for v in self._versions[name] if v != model.version]:
-            self.remove(name, version)
+        if model.has_real_example:
+            model.warm_up()
         return model
+
+    def replace(self, model: LoadedModel) -> None:
+        """Serves a model instead of its other versions.
+
+        Requests that are under way finish on the version they began with.
+        """
+        self.add(model)
+        for version in [number for number in self._versions[model.name] if number != model.version]:
+            self.remove(model.name, version)
 
     def index(self) -> list[ModelState]:
         """Every model that is served or could be loaded, by name."""
