@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from mlserve_cli.serving.gateway import Gateway
 
 
+class LogFormatChoice(StrEnum):
+    """How a line of the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Framework(StrEnum):
+    """What answers."""
+
+    FASTAPI = "fastapi"
+    FLASK = "flask"
+
+
 class EngineChoice(StrEnum):
     """Where scoring runs."""
 
@@ -61,6 +75,13 @@ def serve(
             envvar="MLSERVE_ENGINE", help="Where to score; auto takes ONNX where the model has it."
         ),
     ] = EngineChoice.AUTO,
+    framework: Annotated[
+        Framework,
+        typer.Option(
+            envvar="MLSERVE_FRAMEWORK",
+            help="fastapi has the fast path; flask is for those who must (extra `flask`).",
+        ),
+    ] = Framework.FASTAPI,
     max_batch_rows: Annotated[
         int,
         typer.Option(
@@ -122,6 +143,10 @@ def serve(
             help="Look for new versions this often and take them over without a failed request.",
         ),
     ] = None,
+    log_format: Annotated[
+        LogFormatChoice,
+        typer.Option(envvar="MLSERVE_LOG_FORMAT", help="How events are written to stderr."),
+    ] = LogFormatChoice.TEXT,
     models: Models = DEFAULT_MODELS,
     trust: Trust = None,
 ) -> None:
@@ -132,15 +157,20 @@ def serve(
     """
     if (ssl_certfile is None) != (ssl_keyfile is None):
         raise UsageError("--ssl-certfile and --ssl-keyfile belong together; one is missing.")
+    if framework is Framework.FLASK and (ssl_certfile or reload_models):
+        raise UsageError("--framework flask has neither TLS nor --reload-models.")
     with working("Loading the models"):
         from mlserve_cli.inference.predictor import Engine
         from mlserve_cli.serving.gateway import Gateway, GatewayOptions
         from mlserve_cli.serving.loading import ModelSource
+        from mlserve_cli.serving.logs import LogFormat, configure_logs
         from mlserve_cli.serving.scheduling import Limits
         from mlserve_cli.serving.security import ApiKeys
         from mlserve_cli.serving.server import ServerOptions, bind, run_server
         from mlserve_cli.serving.service import PredictionService
+        from mlserve_cli.serving.wsgi_server import run_wsgi_server
 
+        configure_logs(LogFormat(log_format))
         # A version or a file that was named is meant, not its successor.
         followed = tuple(name for name in model if _is_name(name)) if model else None
         server = ServerOptions(host, port, ssl_certfile, ssl_keyfile, reload_models, followed)
@@ -160,7 +190,10 @@ def serve(
             if number == 0:
                 _announce(gateway, address)
 
-        run_server(gateway, listener, server, announce)
+        if framework is Framework.FLASK:
+            run_wsgi_server(gateway, listener, announce)
+        else:
+            run_server(gateway, listener, server, announce)
 
     if workers == 1:
         work()

@@ -1,6 +1,7 @@
 """From a request for predictions to its reply; the fast path and the application share it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.service import PredictionService
 
+_LOGGER = logging.getLogger("mlserve")
 # Bytes of a request's body, also after its encoding was undone.
 DEFAULT_MAX_BODY_BYTES = 32 << 20
 
@@ -103,6 +105,8 @@ class Gateway:
         """The reply to a request, counted."""
         reply = endpoint.protocol.error(outcome) if isinstance(outcome, MlserveError) else outcome
         model = call.model if call is not None else None
+        if reply.status == 500:
+            _log_failure(endpoint, model, outcome)
         self.metrics.count_request(
             model, endpoint.protocol.name, reply.status, self.clock() - started
         )
@@ -120,6 +124,7 @@ class Gateway:
             outcome = error
         # A bug of ours must not show itself to clients.
         except Exception:
+            _LOGGER.exception("unexpected error")
             outcome = EngineError("The server failed to answer.")
         return self.finish(endpoint, call, outcome, started)
 
@@ -137,5 +142,16 @@ class Gateway:
             outcome = error
         # A bug of ours must not show itself to clients.
         except Exception:
+            _LOGGER.exception("unexpected error")
             outcome = EngineError("The server failed to answer.")
         return self.finish(endpoint, call, outcome, started)
+
+
+def _log_failure(
+    endpoint: Endpoint, model: "LoadedModel | None", outcome: Reply | MlserveError
+) -> None:
+    fields = {"protocol": endpoint.protocol.name, "status": 500}
+    if model is not None:
+        fields |= {"model": model.name, "version": model.version}
+    message = outcome.message if isinstance(outcome, MlserveError) else "failed"
+    _LOGGER.error("%s", message, extra=fields)

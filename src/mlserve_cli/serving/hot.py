@@ -6,6 +6,7 @@ gives the same answers.
 """
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, ClassVar
 
 import httptools
@@ -19,6 +20,7 @@ from mlserve_cli.serving.security import KEY_HEADERS
 if TYPE_CHECKING:
     from mlserve_cli.serving.gateway import Gateway
 
+_LOGGER = logging.getLogger("mlserve")
 # With one of these a request is not plain.
 _NOT_PLAIN = frozenset(
     {b"expect", b"upgrade", b"transfer-encoding", b"x-request-id", b"traceparent", b"te"}
@@ -173,6 +175,7 @@ class HotProtocol(HttpToolsProtocol):
             self._answer(error)
         # A bug of ours must not show itself to clients, nor leave them waiting.
         except Exception:
+            _LOGGER.exception("unexpected error")
             self._answer(EngineError("The server failed to answer."))
 
     def send_400_response(self, msg: str) -> None:

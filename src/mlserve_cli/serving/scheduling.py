@@ -6,6 +6,7 @@ its next call.
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.rows import Rows
 
+_LOGGER = logging.getLogger("mlserve")
 # A call longer than this leaves the event loop: handing it over costs about a tenth of it.
 _LONG_CALL_SECONDS = 0.002
 # Weight of a new measurement in the running mean of a call's duration. A busy machine makes calls
@@ -224,6 +226,7 @@ class ModelQueue:
             return self._score_apart(batch, error)
         # Everybody who waits must be answered, whatever was wrong.
         except Exception:
+            _LOGGER.exception("unexpected error while scoring")
             return self._score_apart(batch, EngineError("The model failed while scoring."))
         outcomes: _Outcomes = []
         rows = 0
@@ -265,6 +268,7 @@ def _written(call: "Call", scored: Scored, start: int) -> "Reply | MlserveError"
         return call.answer(scored, start, start + call.rows.count)
     # What a model predicts may be anything; the others of the micro-batch must be answered too.
     except Exception:
+        _LOGGER.exception("a prediction cannot be written")
         return EngineError("The prediction cannot be written in the form that was asked for.")
 
 

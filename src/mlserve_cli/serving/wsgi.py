@@ -38,11 +38,19 @@ def create_wsgi_app(
         MissingExtraError: Flask is not installed.
         MlserveError: A model cannot be loaded.
     """
+    return wsgi_app_of(Gateway(service_of(models), options))
+
+
+def wsgi_app_of(gateway: Gateway) -> "Flask":
+    """The application over a gateway.
+
+    Raises:
+        MissingExtraError: Flask is not installed.
+    """
     try:
         from flask import Flask
     except ImportError as error:
-        raise MissingExtraError("Serving over WSGI", "flask") from error
-    gateway = Gateway(service_of(models), options)
+        raise MissingExtraError("Serving with Flask", "flask") from error
     gateway.prepare()
     app = Flask("mlserve")
     app.before_request(lambda: _check_key(gateway))
