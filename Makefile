@@ -71,5 +71,5 @@ $(INSTALLED): pyproject.toml constraints.txt $(CREATED)
 	@touch $@
 
 $(TESTABLE): pyproject.toml constraints.txt $(CREATED)
-	@$(PINNED) --editable '.[boosting,test]'
+	@$(PINNED) --editable '.[boosting,flask,test]'
 	@touch $@ $(INSTALLED)

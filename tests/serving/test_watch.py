@@ -38,7 +38,7 @@ class RecordingTransport(asyncio.Transport):
         return self.aborted
 
 
-async def no_app(*_: Any) -> None:
+async def no_app(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError
 
 

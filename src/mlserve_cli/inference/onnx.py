@@ -34,7 +34,9 @@ def create_session(model: "str | Path | bytes", *, threads: int = 1) -> ort.Infe
     """An ONNX Runtime session set for serving.
 
     One thread inside a call keeps results independent of the batch size, and spinning would take
-    the core from the threads beside it.
+    the core from the threads beside it. The memory arena stays on: measured with 1.32, one row
+    takes as long without it (8 microseconds for a linear model, 14 for 100 trees), and 1,000 rows
+    of 100 trees take 15 MB more and up to 9 % longer.
 
     Args:
         model: A path, or the serialized model.

@@ -17,7 +17,6 @@ from mlserve_cli.serving.exchange import (
     error_reply,
     media_type,
 )
-from mlserve_cli.serving.protocols.csv_rows import read_csv
 from mlserve_cli.serving.refusals import MediaTypeError
 from mlserve_cli.serving.scoring import Wanted
 
@@ -70,6 +69,9 @@ class MlflowProtocol:
         answer = _answer_for(headers)
         match media_type(headers):
             case b"text/csv":
+                # Brings pyarrow, which takes memory that other requests do not need.
+                from mlserve_cli.serving.protocols.csv_rows import read_csv
+
                 rows = read_csv(body, model.reader)
             case b"application/x-npy":
                 rows = _read_npy(body, model.reader)
