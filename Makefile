@@ -30,7 +30,8 @@ test: $(TESTABLE) ## Run every check: style, types, imports, documentation, test
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	@# Workers that each start a thread per core would wait for each other.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 docs: $(TESTABLE) ## Write docs/reference and the README's outputs anew.
 	$(BIN)/python docs/generate.py

@@ -79,6 +79,9 @@ def test_load_and_unload_on_request(serve: Serve, models: Path) -> None:
         assert client.get("/v2/health/ready").status_code == 503
         assert client.post("/predict", json=BODY).status_code == 404
         assert client.post("/v2/repository/index").json()[0]["state"] == "UNAVAILABLE"
+        only_ready = client.post("/v2/repository/index", json={"ready": True})
+        assert only_ready.json() == []
+        assert client.post("/v2/repository/index", content=b"{").status_code == 400
         assert client.post("/v2/repository/models/iris/load").status_code == 200
         assert client.post("/predict", json=BODY).status_code == 200
         refused = client.post("/v2/repository/models/none/load")

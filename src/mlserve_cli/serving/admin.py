@@ -8,13 +8,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from mlserve_cli.errors import MlserveError
-from mlserve_cli.serving.exchange import plain_error
+from mlserve_cli.serving.bodies import read_body
+from mlserve_cli.serving.exchange import decode_json, plain_error
 from mlserve_cli.serving.protocols import tensorflow, v2_metadata
 from mlserve_cli.serving.routes import version_number
 
 if TYPE_CHECKING:
     from mlserve_cli.serving.gateway import Gateway
 
+
+class _IndexRequest(msgspec.Struct):
+    ready: bool = False
+
+
+_INDEX_REQUEST = msgspec.json.Decoder(_IndexRequest)
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -83,9 +90,10 @@ def add_repository_routes(app: FastAPI, gateway: "Gateway") -> None:
     service = gateway.service
 
     async def index(request: Request) -> Response:
-        body = await request.body()
+        body = await read_body(request, gateway.options.max_body_bytes)
+        asked = decode_json(body, _INDEX_REQUEST) if body.strip() else _IndexRequest()
         states = await run_in_threadpool(service.index)
-        if b'"ready"' in body and b"true" in body:
+        if asked.ready:
             states = [state for state in states if state.ready]
         return json(v2_metadata.index(states))
 

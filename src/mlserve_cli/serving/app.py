@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from mlserve_cli.errors import InputError, MlserveError, ModelNotFoundError
 from mlserve_cli.serving.admin import add_admin_routes
+from mlserve_cli.serving.bodies import read_body
 from mlserve_cli.serving.documentation import openapi
-from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Reply, plain_error, too_large
+from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Reply, plain_error
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
 from mlserve_cli.serving.guard import Guard, send_reply
 from mlserve_cli.serving.models import service_of
@@ -85,28 +85,6 @@ class ReplyResponse(Response):
     async def __call__(self, _scope: "MutableMapping[str, Any]", _receive: Any, send: Any) -> None:
         """Sends it."""
         await send_reply(self.reply, send)
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The whole body.
-
-    Raises:
-        TooLargeError: It is larger than the limit.
-        InputError: The client left before its end.
-    """
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large(max_bytes)
-    parts, size = [], 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > max_bytes:
-                raise too_large(max_bytes)
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise InputError("The body ended too early.") from error
-    return b"".join(parts)
 
 
 async def _predict(gateway: Gateway, request: Request) -> Response:

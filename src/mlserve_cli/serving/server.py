@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -146,6 +147,9 @@ class _Server(uvicorn.Server):
             self._tasks.append(asyncio.create_task(self.reloader.run()))
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._reload_keys)
+        # What lives as long as the server is not looked at again by every collection.
+        gc.collect()
+        gc.freeze()
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -17,6 +17,7 @@ from mlserve_cli.serving.exchange import (
     error_reply,
     media_type,
 )
+from mlserve_cli.serving.protocols.npy import read_npy
 from mlserve_cli.serving.refusals import MediaTypeError
 from mlserve_cli.serving.scoring import Wanted
 
@@ -145,13 +146,7 @@ def _column(name: str, values: Any) -> list[Any]:
 
 
 def _read_npy(body: bytes, reader: "RowReader") -> "Rows":
-    try:
-        # No pickles: an array of objects is refused.
-        values = np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, MemoryError) as error:
-        raise InputError("The body is not an npy array of numbers.") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
-        raise InputError("The body is not an npy array of numbers.")
+    values = read_npy(body)
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise SignatureError("The array holds infinity, expected finite numbers.")
     return reader.from_matrix(values.reshape(1, -1) if values.ndim == 1 else values)
