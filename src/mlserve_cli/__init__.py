@@ -10,6 +10,7 @@ Every command of `mlserve` is a function here, imported when it is first used:
 | `inspect_model`, `list_models` | tell what a model or a repository holds, running none of it |
 | `predict_file`, `BatchPredictor` | score a file in bounded memory |
 | `convert_onnx` | converts a saved model to ONNX, verified |
+| `create_app`, `PredictionService` | models behind HTTP, and without it |
 | `convert_to_onnx`, `save_onnx`, `create_inference_session`, `compare` | the parts of that |
 """
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mlserve_cli.serialization.inspection import inspect_model, list_models
     from mlserve_cli.serialization.load import load_model, load_predictor
     from mlserve_cli.serialization.save import save_model
+    from mlserve_cli.serving.app import create_app
+    from mlserve_cli.serving.service import PredictionService
     from mlserve_cli.signature import Signature
 
 __all__ = [
@@ -38,11 +41,13 @@ __all__ = [
     "MlserveError",
     "ParityReport",
     "Prediction",
+    "PredictionService",
     "Predictor",
     "Signature",
     "compare",
     "convert_onnx",
     "convert_to_onnx",
+    "create_app",
     "create_inference_session",
     "inspect_model",
     "list_models",
@@ -61,11 +66,13 @@ _HOMES = {
     "MlserveError": "errors",
     "ParityReport": "conversion.parity",
     "Prediction": "inference.predictor",
+    "PredictionService": "serving.service",
     "Predictor": "inference.predictor",
     "Signature": "signature",
     "compare": "conversion.parity",
     "convert_onnx": "serialization.convert",
     "convert_to_onnx": "conversion.convert",
+    "create_app": "serving.app",
     "create_inference_session": "conversion.files",
     "inspect_model": "serialization.inspection",
     "list_models": "serialization.inspection",
