@@ -226,7 +226,8 @@ def test_a_package_that_is_not_installed_is_named(
     path = tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x02" + named("catboost.core", "CatBoostClassifier") + b")\x81.")
     # This is how Python says that there is no such module.
-    monkeypatch.setitem(sys.modules, "catboost", None)
+    for name in ("catboost", "catboost.core"):
+        monkeypatch.setitem(sys.modules, name, None)
 
     with pytest.raises(ArtifactError, match="the package catboost is not installed"):
         load_pickled(path)
