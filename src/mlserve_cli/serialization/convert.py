@@ -74,15 +74,7 @@ def convert_onnx(  # noqa: PLR0913 -- one keyword per option of the command
         MlserveError: As `load_model`.
     """
     found = find_model(model, models=models)
-    if not isinstance(found, Artifact) and out is None:
-        raise UsageError(
-            f"{found.path} is a file outside of the repository, and no OUT was given.",
-            hint=f"Add where to write: {found.path.with_suffix('.onnx')}",
-        )
-    if (found.manifest if isinstance(found, Artifact) else found).format is ModelFormat.ONNX:
-        raise UsageError(f"{found.path} is an ONNX model already.")
-    if out is not None:
-        _check_destination(Path(out))
+    _check_request(found, out)
     estimator = load_estimator(found, trust)
     signature = found.manifest.signature if isinstance(found, Artifact) else None
     if data is None:
@@ -139,11 +131,19 @@ def _given(
     return rows.set_axis(list(signature.names), axis=1)
 
 
-def _check_destination(path: Path) -> None:
-    """Raises `UsageError` where no file can be written; asked before minutes of work."""
-    if path.is_dir():
+def _check_request(found: Artifact | ModelFile, out: str | Path | None) -> None:
+    """Raises `UsageError` where nothing can be converted or written; asked before the work."""
+    if not isinstance(found, Artifact) and out is None:
+        raise UsageError(
+            f"{found.path} is a file outside of the repository, and no OUT was given.",
+            hint=f"Add where to write: {found.path.with_suffix('.onnx')}",
+        )
+    if (found.manifest if isinstance(found, Artifact) else found).format is ModelFormat.ONNX:
+        raise UsageError(f"{found.path} is an ONNX model already.")
+    path = None if out is None else Path(out)
+    if path is not None and path.is_dir():
         raise UsageError(f"OUT is the folder {path}; expected a file, such as {path}/model.onnx.")
-    if not path.parent.is_dir():
+    if path is not None and not path.parent.is_dir():
         raise UsageError(f"OUT is {path}, and there is no folder {path.parent}.")
 
 
