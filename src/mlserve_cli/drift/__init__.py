@@ -1,0 +1,1 @@
+"""Has the data changed? Two-sample tests, effect sizes, and a rule that decides."""
