@@ -12,6 +12,7 @@ MlserveError                     exit  http
 ├── InputError                      4   400   input that cannot be read
 │   └── SignatureError              4   422   readable, but not what the model takes
 ├── MissingExtraError               5   501   an optional dependency is not installed
+├── InterruptedJobError           130   503   a job that was stopped and can be continued
 └── EngineError                     6   500   the model or its engine failed while scoring
 ```
 
@@ -173,6 +174,13 @@ class MissingExtraError(MlserveError):
             f"{feature} needs packages that are not installed.",
             hint=f"Install them with: pip install 'mlserve-cli[{extra}]'",
         )
+
+
+class InterruptedJobError(MlserveError):
+    """A job that was asked to stop; what it has finished is kept."""
+
+    exit_code = 130
+    http_status = 503
 
 
 class EngineError(MlserveError):

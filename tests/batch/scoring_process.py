@@ -1,4 +1,7 @@
-"""Scores a file with a fake model in a process of its own: IN OUT [slow|memory|modules]."""
+"""Scores a file with a fake model in a process of its own.
+
+IN OUT [slow|memory|modules|resume|skip|brisk|other-model]
+"""
 
 import signal
 import sys
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlserve_cli.batch import BatchOptions, predict_file
+from mlserve_cli.batch import BatchOptions, OnError, predict_file
 from mlserve_cli.errors import MlserveError
 from mlserve_cli.inference.predictor import Engine, Prediction
 from mlserve_cli.signature import Column, Signature, Task
@@ -50,18 +53,26 @@ def terminate(*_: object) -> None:
 def main(source: str, destination: str, *how: str) -> int:
     signal.signal(signal.SIGTERM, terminate)
     slow = "slow" in how
-    options = BatchOptions(block_bytes=1000 if slow else 1 << 20)
+    brisk = "brisk" in how
+    options = BatchOptions(
+        block_bytes=1000 if slow or brisk else 1 << 20,
+        on_error=OnError.SKIP if "skip" in how else OnError.FAIL,
+        resume="resume" in how,
+        model_digest="another" if "other-model" in how else "one",
+        checkpoint_seconds=0.0 if brisk else 2.0,
+    )
+    wait_seconds = 0.02 if slow else 0.002 if brisk else 0.0
     started = False
 
     def tell_start(now: object) -> None:
         nonlocal started
-        if slow and not started:
+        if (slow or brisk) and not started:
             started = True
             sys.stderr.write("started\n")
             sys.stderr.flush()
 
     try:
-        predict_file(source, destination, Sum(0.02 if slow else 0), options, progress=tell_start)
+        predict_file(source, destination, Sum(wait_seconds), options, progress=tell_start)
     except MlserveError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

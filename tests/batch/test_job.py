@@ -181,11 +181,14 @@ def test_the_report_tells_rows_time_engine_and_files(fake: Any, tmp_path: Path) 
     report = predict_file(source, destination, fake(_CLASSES), clock=lambda: next(clock))
     assert report.to_dict() == {
         "rows": 2,
+        "skipped": 0,
+        "resumed_rows": 0,
         "seconds": 4.0,
         "rows_per_second": 0.5,
         "engine": "sklearn",
         "source": str(source),
         "destination": str(destination),
+        "errors": None,
     }
 
 
@@ -231,7 +234,8 @@ def test_an_interrupt_leaves_the_output_as_it_was(fake: Any, tmp_path: Path) -> 
     with pytest.raises(KeyboardInterrupt):
         predict_file(source, destination, fake(_CLASSES), options, progress=interrupt)
     assert destination.read_bytes() == b"before"
-    assert len(list(tmp_path.iterdir())) == 2
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".out.csv.checkpoint", ".out.csv.part", "in.csv", "out.csv"]
 
 
 def test_an_error_of_our_own_making_is_not_hidden(fake: Any, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import stat
 import threading
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from mlserve_cli.errors import UsageError
@@ -57,18 +56,6 @@ def test_the_mode_follows_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o640
-
-
-def test_compressed_output_is_the_same_every_time(tmp_path: Path) -> None:
-    for suffix in (".gz", ".bz2", ".zst"):
-        written = []
-        for name in ("one", "two"):
-            with Sink(tmp_path / f"{name}.csv{suffix}") as sink:
-                sink.write(b"a,b\n" * 1000)
-            written.append((tmp_path / f"{name}.csv{suffix}").read_bytes())
-        assert written[0] == written[1]
-        with pa.input_stream(str(tmp_path / f"one.csv{suffix}"), compression="detect") as stream:
-            assert stream.read() == b"a,b\n" * 1000
 
 
 def test_a_link_is_followed_and_kept(tmp_path: Path) -> None:

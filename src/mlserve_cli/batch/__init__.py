@@ -1,12 +1,13 @@
 """Files scored in bounded memory."""
 
 from mlserve_cli.batch.job import BatchPredictor, predict_file
-from mlserve_cli.batch.options import BatchOptions, BatchReport, Output, Progress
+from mlserve_cli.batch.options import BatchOptions, BatchReport, OnError, Output, Progress
 
 __all__ = [
     "BatchOptions",
     "BatchPredictor",
     "BatchReport",
+    "OnError",
     "Output",
     "Progress",
     "predict_file",

@@ -8,14 +8,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlserve_cli.batch.checkpoint import describe_job
 from mlserve_cli.batch.columns import added_names
 from mlserve_cli.batch.options import BatchOptions, BatchReport, Progress
+from mlserve_cli.batch.output import JobOutput
 from mlserve_cli.batch.scoring import BlockScorer, Piece
 from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
+from mlserve_cli.tables.compression import compress
 from mlserve_cli.tables.fault import RowFaultError
-from mlserve_cli.tables.interface import Table
+from mlserve_cli.tables.formats import FileType
+from mlserve_cli.tables.interface import Block, Table
 from mlserve_cli.tables.opening import check_formats, open_table
-from mlserve_cli.tables.sink import Sink
 from mlserve_cli.tables.source import Source
 
 if TYPE_CHECKING:
@@ -43,15 +46,20 @@ def predict_file(
         destination: The file to write, or `-` for standard output.
         predictor: The model.
         options: What to add and how to read; None means the defaults.
-        progress: Called after each written block.
+        progress: Called after each written block. An InterruptedJobError that it raises stops the
+            job, which can then be continued.
         clock: Gives the time in seconds.
 
     Raises:
-        UsageError: The options do not fit the file or the model.
-        InputError: The input cannot be read.
+        UsageError: The options do not fit the file or the model, another run is writing the
+            destination, or there is an interrupted run that cannot be continued.
+        InputError: The input cannot be read, or too many rows could not be scored.
         SignatureError: A row does not fit the model.
         EngineError: The model failed, or the output could not be written.
         BrokenPipeError: The reader of standard output has gone.
+
+    Warns:
+        UserWarning: An interrupted run was not continued.
     """
     started = clock()
     options = options or BatchOptions()
@@ -59,49 +67,56 @@ def predict_file(
     with Source(source) as stream:
         table = open_table(stream, predictor.signature, options.table)
         names = added_names(predictor.signature, options, table.columns)
-        scorer = BlockScorer(predictor, options, table.delimiter, len(names))
-        with Sink(destination, apart_from=stream.details) as sink:
-            sink.write(table.header(names))
-            rows = 0
-            for piece in _pieces(table, scorer, stream.name):
-                for data in piece.data:
-                    sink.write(data)
-                rows += piece.rows
+        compression = FileType.of_name(str(destination)).compression
+        scorer = BlockScorer(predictor, options, table.delimiter, len(names), compression)
+        job = describe_job(stream, predictor, options)
+        with JobOutput(destination, stream, job, options) as output:
+            done = output.state
+            if done.position is None:
+                head = compress(table.header(names), compression)
+                output.begin(head, table.lines_before_rows)
+            for piece in _pieces(table, scorer, output, stream.name):
+                output.add(piece)
                 if progress is not None:
-                    progress(Progress(stream.bytes_read, stream.size_bytes, rows))
+                    progress(Progress(stream.bytes_read, stream.size_bytes, output.state.rows))
     seconds = clock() - started
+    rows = output.state.rows
     return BatchReport(
         rows=rows,
+        skipped=output.state.skipped,
+        resumed_rows=done.rows,
         seconds=seconds,
-        rows_per_second=rows / seconds if seconds > 0 else 0.0,
+        rows_per_second=(rows - done.rows) / seconds if seconds > 0 else 0.0,
         engine=predictor.engine.value,
         source=str(source),
         destination=str(destination),
+        errors=output.errors_name if output.state.skipped else None,
     )
 
 
-def _pieces(table: Table, scorer: BlockScorer, name: str) -> Iterator[Piece]:
+def _pieces(table: Table, scorer: BlockScorer, output: JobOutput, name: str) -> Iterator[Piece]:
     """Scored blocks in input order; an error names the row in the file."""
-    rows, lines = 0, table.lines_before_rows
-    with closing(_in_order(table, scorer)) as futures:
+    blocks = table.blocks(output.state.position)
+    with closing(_in_order(blocks, scorer)) as futures:
         for future in futures:
             try:
                 piece = future.result()
             except RowFaultError as fault:
-                raise fault.located(name, rows, lines) from fault
-            rows += piece.rows
-            lines += piece.lines
+                state = output.state
+                raise fault.located(name, state.rows, state.lines) from fault
             yield piece
 
 
-def _in_order(table: Table, scorer: BlockScorer) -> "Generator[Future[Piece], None, None]":
+def _in_order(
+    blocks: Iterator[Block], scorer: BlockScorer
+) -> "Generator[Future[Piece], None, None]":
     """Blocks under way, oldest first, of which only so many exist at any time."""
     waiting: deque[Future[Piece]] = deque()
     threads = scorer.options.threads
     with single_threaded():
         workers = ThreadPoolExecutor(threads, "batch", initializer=one_thread_per_worker)
         try:
-            for future in _submitted(table, scorer, workers):
+            for future in _submitted(blocks, scorer, workers):
                 waiting.append(future)
                 if len(waiting) >= threads + _SPARE_BLOCKS:
                     yield waiting.popleft()
@@ -112,10 +127,10 @@ def _in_order(table: Table, scorer: BlockScorer) -> "Generator[Future[Piece], No
 
 
 def _submitted(
-    table: Table, scorer: BlockScorer, workers: ThreadPoolExecutor
+    blocks: Iterator[Block], scorer: BlockScorer, workers: ThreadPoolExecutor
 ) -> Iterator["Future[Piece]"]:
     try:
-        for block in table.blocks():
+        for block in blocks:
             yield workers.submit(scorer.score, block)
     except RowFaultError as fault:
         # Its turn comes after the blocks before it: an earlier row may be at fault too.

@@ -17,6 +17,13 @@ class Output(StrEnum):
     RAW = "raw"
 
 
+class OnError(StrEnum):
+    """What happens to a row that cannot be scored."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
     """How to score a file.
@@ -32,6 +39,12 @@ class BatchOptions:
         delimiter: What separates two fields; None means a tab for .tsv, else a comma.
         block_bytes: How much of the input is read, parsed and scored at once.
         threads: How many blocks are scored at the same time.
+        on_error: Whether a row that cannot be scored ends the job, or goes to a file of errors.
+        max_errors: How many rows may be skipped; one more ends the job. None sets no limit.
+        resume: Whether to go on where an interrupted run of the same job stopped.
+        model_digest: Says which model this is, so that no other one continues its job; see
+            `mlserve_cli.serialization.load.model_digest`.
+        checkpoint_seconds: How much work an interruption may cost.
     """
 
     output: Output = Output.LABEL
@@ -42,12 +55,22 @@ class BatchOptions:
     delimiter: str | None = None
     block_bytes: int = BLOCK_BYTES
     threads: int = 2
+    on_error: OnError = OnError.FAIL
+    max_errors: int | None = None
+    resume: bool = False
+    model_digest: str = ""
+    checkpoint_seconds: float = 2.0
 
     def __post_init__(self) -> None:
         for name in ("batch_rows", "block_bytes", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
+        if self.max_errors is not None and self.on_error is OnError.FAIL:
+            raise UsageError(
+                "A number of errors was allowed, but the first one ends the job.",
+                hint="Add: --on-error skip",
+            )
         if not self.prediction_column:
             raise UsageError("The name of the column of predictions is empty.")
 
@@ -77,20 +100,26 @@ class BatchReport:
     """What a job did.
 
     Attributes:
-        rows: Rows scored.
+        rows: Rows scored, those of the interrupted runs before included.
+        skipped: Rows that could not be scored.
+        resumed_rows: Rows of the interrupted runs before.
         seconds: Time from the call to the finished file.
         rows_per_second: Their quotient.
         engine: Where scoring ran.
         source: The input, as the caller named it.
         destination: The output, as the caller named it.
+        errors: The file of the rows that could not be scored; None where there are none.
     """
 
     rows: int
+    skipped: int
+    resumed_rows: int
     seconds: float
     rows_per_second: float
     engine: str
     source: str
     destination: str
+    errors: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-able values."""

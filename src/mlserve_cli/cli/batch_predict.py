@@ -2,17 +2,22 @@
 
 import csv
 import sys
+from contextlib import nullcontext
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlserve_cli.cli.options import DEFAULT_MODELS, Json, Model, Models, Trust
 from mlserve_cli.cli.output import print_json, stderr, working
-from mlserve_cli.errors import UsageError
+from mlserve_cli.cli.stopping import stopping
+from mlserve_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from mlserve_cli.batch import BatchOptions, BatchReport
+    from rich.progress import Progress as ProgressBar
+
+    from mlserve_cli.batch import BatchOptions, BatchReport, Progress
     from mlserve_cli.inference.predictor import Predictor
 
 
@@ -23,6 +28,13 @@ class Output(StrEnum):
     PROBABILITIES = "probabilities"
     BOTH = "both"
     RAW = "raw"
+
+
+class OnError(StrEnum):
+    """What happens to a row that cannot be scored."""
+
+    FAIL = "fail"
+    SKIP = "skip"
 
 
 # What a block of a file of some twenty columns holds.
@@ -81,6 +93,22 @@ def batch_predict(
         int | None,
         typer.Option(min=1, metavar="N", help="Rows per call of the model, at the most."),
     ] = None,
+    on_error: Annotated[
+        OnError,
+        typer.Option(
+            help="What happens to a row that cannot be scored: it ends the run, or it goes to "
+            "OUT.errors.jsonl with the reason, and the exit code is 4 in the end."
+        ),
+    ] = OnError.FAIL,
+    max_errors: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="With --on-error skip: how many rows may be skipped."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+    ] = False,
     engine: Annotated[
         EngineChoice, typer.Option(help="Where to score; auto takes ONNX where the model has it.")
     ] = EngineChoice.AUTO,
@@ -97,9 +125,10 @@ def batch_predict(
         raise UsageError("--json and OUT - would both write to stdout; choose one.")
     with working("Loading the model"):
         from mlserve_cli.batch import BatchOptions
+        from mlserve_cli.batch import OnError as BatchOnError
         from mlserve_cli.batch import Output as BatchOutput
         from mlserve_cli.inference.predictor import Engine
-        from mlserve_cli.serialization.load import load_predictor
+        from mlserve_cli.serialization.load import load_predictor, model_digest
 
         predictor = load_predictor(
             model,
@@ -116,16 +145,28 @@ def batch_predict(
         delimiter=_unescape(delimiter),
         prediction_column=prediction_column,
         batch_rows=batch_rows,
+        on_error=BatchOnError(on_error),
+        max_errors=max_errors,
+        resume=resume,
+        model_digest=model_digest(model, models=models),
     )
     report = _predict_with_progress(source, destination, predictor, options)
     if json:
         print_json(report)
     else:
-        typer.echo(
-            f"{report.rows:,} rows in {report.seconds:.2f} s, "
-            f"{report.rows_per_second:,.0f} rows/s ({report.engine})",
-            err=True,
-        )
+        typer.echo(_told(report), err=True)
+    if report.skipped:
+        raise typer.Exit(InputError.exit_code)
+
+
+def _told(report: "BatchReport") -> str:
+    speed = f"{report.rows_per_second:,.0f} rows/s ({report.engine})"
+    lines = [f"{report.rows:,} rows in {report.seconds:.2f} s, {speed}"]
+    if report.resumed_rows:
+        lines.append(f"The first {report.resumed_rows:,} rows were finished before.")
+    if report.skipped:
+        lines.append(f"{report.skipped:,} rows could not be scored; they are in {report.errors}")
+    return "\n".join(lines)
 
 
 def _unescape(delimiter: str | None) -> str | None:
@@ -137,31 +178,33 @@ def _predict_with_progress(
 ) -> "BatchReport":
     from mlserve_cli.batch import predict_file
 
-    if not sys.stderr.isatty():
-        return predict_file(source, destination, predictor, options)
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    # Only what can be continued is worth stopping in order.
+    resumable = destination != "-" and Path(source).is_file()
+    with stopping() if resumable else nullcontext(lambda: None) as stop_if_asked:
+        if not sys.stderr.isatty():
+            return predict_file(
+                source, destination, predictor, options, progress=lambda _: stop_if_asked()
+            )
+        with _progress_bar() as bar:
+            task = bar.add_task("score", total=None, rows=0)
 
-    columns = (
+            def show(now: "Progress") -> None:
+                bar.update(task, completed=now.bytes_read, total=now.total_bytes, rows=now.rows)
+                stop_if_asked()
+
+            return predict_file(source, destination, predictor, options, progress=show)
+
+
+def _progress_bar() -> "ProgressBar":
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as ProgressBar
+
+    return ProgressBar(
         TextColumn("Scoring"),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[rows]:,} rows"),
         TimeRemainingColumn(),
+        console=stderr(),
+        transient=True,
     )
-    with Progress(*columns, console=stderr(), transient=True) as bar:
-        task = bar.add_task("score", total=None, rows=0)
-        return predict_file(
-            source,
-            destination,
-            predictor,
-            options,
-            progress=lambda now: bar.update(
-                task, completed=now.bytes_read, total=now.total_bytes, rows=now.rows
-            ),
-        )

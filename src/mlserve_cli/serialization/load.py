@@ -1,5 +1,6 @@
 """Loading a model: as an estimator, or as a predictor."""
 
+import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,31 @@ def load_predictor(
     columns = found.columns if isinstance(found, ModelFile) else None
     signature = _known_signature(found) or describe_estimator(estimator, columns=columns)
     return EstimatorPredictor(estimator, signature)
+
+
+def model_digest(model: str | Path | None = None, *, models: str | Path = DEFAULT_MODELS) -> str:
+    """SHA-256 over the files of a model, as hexadecimal digits.
+
+    Args:
+        model: See `load_model`.
+        models: Folder of the model repository.
+
+    Raises:
+        ModelNotFoundError: There is no such model.
+    """
+    found = find_model(model, models=models)
+    if isinstance(found, Artifact):
+        digests = sorted(entry.sha256 for entry in found.manifest.files)
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
+    if found.path.is_dir():
+        files = sorted(path for path in found.path.rglob("*") if path.is_file())
+        return hashlib.sha256("".join(map(_file_digest, files)).encode()).hexdigest()
+    return _file_digest(found.path)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_estimator(found: Artifact | ModelFile, trust: Collection[str]) -> Any:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from mlserve_cli.errors import InputError
 from mlserve_cli.signature import Signature
@@ -17,7 +19,13 @@ from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT, Head, read_head
 from mlserve_cli.tables.matching import match_columns
 from mlserve_cli.tables.options import TableOptions
-from mlserve_cli.tables.records import Records, RecordScanner, UnclosedQuoteError, count_lines
+from mlserve_cli.tables.records import (
+    Records,
+    RecordScanner,
+    UnclosedQuoteError,
+    count_lines,
+    find_lines,
+)
 from mlserve_cli.tables.source import Source
 
 if TYPE_CHECKING:
@@ -65,23 +73,35 @@ class CsvTable:
         head = self._head
         return head.prefix + head.record + added.encode("utf-8", "surrogateescape") + head.line_end
 
-    def blocks(self) -> "Iterator[CsvBlock]":
+    def blocks(self, start: int | None = None) -> "Iterator[CsvBlock]":
         """Blocks of about `block_bytes`, cut at record ends.
+
+        Args:
+            start: Offset in the decompressed bytes where an earlier block ended; None for the
+                first row.
 
         Raises:
             RowFaultError: A record that does not end, counted from the end of the last block.
         """
-        data, final = self._head.rest, False
+        head = self._head
+        data, final = head.rest, False
+        position = len(head.prefix) + len(head.record) + len(head.line_end)
+        if start is not None and start != position:
+            self._source.skip_to(start)
+            data, position = b"", start
         while not final:
             # Doubling keeps the work linear where one record spans many reads.
-            wanted = min(max(self._block_bytes, len(data)), RECORD_BYTES_LIMIT)
-            wanted = max(self._block_bytes, min(wanted, RECORD_BYTES_LIMIT + 1 - len(data)))
+            size = self._block_bytes
+            while size <= len(data):
+                size *= 2
+            wanted = min(size, RECORD_BYTES_LIMIT + 1) - len(data)
             piece = self._source.read(wanted)
             final = len(piece) < wanted
             data += piece
             end = self._cut(data, final=final)
             if end:
-                yield CsvBlock(data[:end], self._scanner, self._reader)
+                position += end
+                yield CsvBlock(data[:end], position, self._scanner, self._reader)
             data = data[end:]
 
     def _cut(self, data: bytes, *, final: bool) -> int:
@@ -100,13 +120,49 @@ class CsvTable:
         return RowFaultError(rows, count_lines(before), problem, kind=InputError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CsvBlock:
     """Whole records, as they stand in the file."""
 
     data: bytes
+    end: int
     scanner: RecordScanner
     reader: CsvBatchReader
+
+    @cached_property
+    def _records(self) -> Records:
+        return self.scanner.records(self.data)
+
+    @cached_property
+    def _line_ends(self) -> NDArray[np.intp]:
+        return find_lines(self.data)
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return len(self._records)
+
+    @property
+    def lines(self) -> int:
+        """Line ends in the block."""
+        return count_lines(self.data)
+
+    def lines_before(self, row: int) -> int:
+        """Line ends before the record at position `row`."""
+        return int(np.searchsorted(self._line_ends, self._records.starts[row]))
+
+    def text(self, row: int) -> bytes:
+        """A record without its line end."""
+        return self.data[self._records.starts[row] : self._records.ends[row]]
+
+    def part(self, start: int, stop: int) -> "CsvBlock":
+        """Some of the records, each with its line end and the blank lines that follow it."""
+        starts = self._records.starts
+        if start == 0 and stop == len(starts):
+            return self
+        first = int(starts[start]) if start else 0
+        last = int(starts[stop]) if stop < len(starts) else len(self.data)
+        return CsvBlock(self.data[first:last], self.end, self.scanner, self.reader)
 
     def parse(self) -> "CsvRows":
         """Finds the records and reads the model's columns.
@@ -115,7 +171,7 @@ class CsvBlock:
             RowFaultError: A row that does not fit the signature.
             EngineError: pyarrow's reader and our scanner disagree on the number of rows.
         """
-        records = self.scanner.records(self.data)
+        records = self._records
         batch = self.reader.read(self.data, records) if len(records) else None
         return CsvRows(self.data, records, batch, self.reader.delimiter)
 

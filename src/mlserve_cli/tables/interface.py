@@ -34,6 +34,27 @@ class Rows(Protocol):
 class Block(Protocol):
     """A run of whole rows, as it stands in the input."""
 
+    @property
+    def end(self) -> int:
+        """Where the next block begins; `Table.blocks` can go on there."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def lines(self) -> int:
+        """Line ends in the block."""
+
+    def lines_before(self, row: int) -> int:
+        """Line ends in the block before the row at position `row`."""
+
+    def text(self, row: int) -> bytes:
+        """The row at position `row` as it came."""
+
+    def part(self, start: int, stop: int) -> "Block":
+        """The rows from position `start` to before `stop`."""
+
     def parse(self) -> Rows:
         """Reads the columns that the model takes. Safe to call in a worker thread.
 
@@ -60,8 +81,11 @@ class Table(Protocol):
     def header(self, names: Sequence[str]) -> bytes:
         """What the output starts with: the input's head with `names` added."""
 
-    def blocks(self) -> Iterator[Block]:
-        """The input's rows, in order.
+    def blocks(self, start: int | None = None) -> Iterator[Block]:
+        """The input's rows, in order. Where a block ends depends only on where it begins.
+
+        Args:
+            start: The end of an earlier block, to go on there; None for the first row.
 
         Raises:
             RowFaultError: A record that does not end; it is counted from the end of the last block.

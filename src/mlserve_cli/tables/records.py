@@ -88,15 +88,7 @@ class RecordScanner:
     def _terminators(self, data: bytes) -> tuple[NDArray[np.intp], bool]:
         """Offset of the last byte of every line end outside quotes, and whether a quote is open."""
         bytes_ = np.frombuffer(data, np.uint8)
-        if b"\r" in data:
-            found = np.flatnonzero((bytes_ == _LF) | (bytes_ == _CR))
-            first_halves = np.zeros(len(found), np.bool_)
-            first_halves[:-1] = (
-                (bytes_[found[:-1]] == _CR) & (bytes_[found[1:]] == _LF) & (np.diff(found) == 1)
-            )
-            found = found[~first_halves]
-        else:
-            found = np.flatnonzero(bytes_ == _LF)
+        found = _line_ends(data, bytes_)
         if b'"' not in data:
             return found, False
         quotes = np.flatnonzero(bytes_ == _QUOTE)
@@ -138,8 +130,24 @@ def count_lines(data: bytes) -> int:
     return lines
 
 
+def find_lines(data: bytes) -> NDArray[np.intp]:
+    """Offset of the last byte of each of those line ends."""
+    return _line_ends(data, np.frombuffer(data, np.uint8))
+
+
 class UnclosedQuoteError(Exception):
     """The input ends inside a quoted section."""
+
+
+def _line_ends(data: bytes, bytes_: NDArray[np.uint8]) -> NDArray[np.intp]:
+    if b"\r" not in data:
+        return np.flatnonzero(bytes_ == _LF)
+    found = np.flatnonzero((bytes_ == _LF) | (bytes_ == _CR))
+    first_halves = np.zeros(len(found), np.bool_)
+    first_halves[:-1] = (
+        (bytes_[found[:-1]] == _CR) & (bytes_[found[1:]] == _LF) & (np.diff(found) == 1)
+    )
+    return found[~first_halves]
 
 
 def _is_open(data: bytes, start: int) -> bool:

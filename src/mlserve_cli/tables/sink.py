@@ -1,50 +1,59 @@
 """Bytes to a file that appears whole or not at all, or to standard output."""
 
-import bz2
 import contextlib
 import errno
-import gzip
+import fcntl
+import hashlib
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, assert_never
-
-import pyarrow as pa
+from typing import BinaryIO, Self
 
 from mlserve_cli.errors import EngineError, UsageError
-from mlserve_cli.tables.formats import Compression, FileType
 from mlserve_cli.tables.source import STANDARD_STREAM
 
-# zlib's own default; level 9 takes three times as long for one percent of size.
-_GZIP_LEVEL = 6
+# File systems allow 255 bytes; ".part" and a dot are added.
+_LONGEST_NAME = 240
+# How much of the end of a file its fingerprint looks at.
+_FINGERPRINT_BYTES = 1 << 20
+
+
+class DiskFullError(EngineError):
+    """The output has no space left."""
 
 
 class Sink:
     """An output. Leaving the `with` block normally publishes it, an exception discards it.
 
-    A regular file is written beside its target, synced to disk and renamed, so that the target
-    holds either what it held before or all of the new content.
+    A regular file is written beside its target under a hidden name, locked against other runs,
+    synced to disk and renamed, so that the target holds either what it held before or all of the
+    new content. `keep` leaves the hidden file behind, so that a later run can continue it.
 
     Args:
-        path: The file to write, or `-` for standard output. Its suffix chooses the compression.
+        path: The file to write, or `-` for standard output.
         apart_from: An open input that must not be the same file.
 
     Raises:
-        UsageError: There is no such folder, it cannot be written to, or the target is a directory
-            or the input itself.
+        UsageError: There is no such folder, it cannot be written to, the target is a directory or
+            the input itself, or another run is writing it.
     """
 
     def __init__(self, path: str | Path, *, apart_from: os.stat_result | None = None) -> None:
         self.name = "standard output" if str(path) == STANDARD_STREAM else str(path)
+        self.bytes_written = 0
         self._target = Path(os.path.realpath(path))
-        self._temporary: Path | None = None
+        self._part: Path | None = None
         self._standard = str(path) == STANDARD_STREAM
         self._file = self._open(path, apart_from)
-        self._stream = _compressor(self._file, FileType.of_name(str(path)).compression)
+        self._kept = False
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether this is a file that can be kept and continued."""
+        return self._part is not None
 
     def _open(self, path: str | Path, apart_from: os.stat_result | None) -> BinaryIO:
         if self._standard:
@@ -53,13 +62,13 @@ class Sink:
         try:
             status = Path(path).stat()
         except OSError:
-            return self._open_temporary()
+            return self._open_part()
         self._refuse_input(status, apart_from)
         if stat.S_ISDIR(status.st_mode):
             raise UsageError(f"{path} is a directory; the name of a file is expected.")
         if not stat.S_ISREG(status.st_mode):
             return self._open_device(path)
-        return self._open_temporary()
+        return self._open_part()
 
     def _open_device(self, path: str | Path) -> BinaryIO:
         """Opens a device or a named pipe itself; renaming a file over it would destroy it."""
@@ -68,19 +77,39 @@ class Sink:
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
-    def _open_temporary(self) -> BinaryIO:
+    def _open_part(self) -> BinaryIO:
         folder = self._target.parent
         if not folder.is_dir():
             raise UsageError(
                 f"{self.name} cannot be written: the folder {folder} does not exist.",
                 hint=f"Create it with: mkdir -p {folder}",
             )
-        temporary = folder / f".{self._target.name[:60]}.{secrets.token_hex(4)}.part"
-        self._temporary = temporary
+        part = hidden_name(self._target, ".part")
+        while True:
+            try:
+                file = os.fdopen(os.open(part, _PART_FLAGS, 0o666), "r+b", buffering=0)
+            except OSError as error:
+                raise UsageError(f"{self.name} cannot be written: {error.strerror}.") from error
+            self._lock(file)
+            # Whoever held the lock before may have renamed the file meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), part.lstat()):
+                    self._part = part
+                    return file
+            file.close()
+
+    def _lock(self, file: BinaryIO) -> None:
         try:
-            return temporary.open("xb")
-        except OSError as error:
-            raise UsageError(f"{self.name} cannot be written: {error.strerror}.") from error
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise UsageError(
+                f"{self.name} is being written by another run.",
+                hint="Wait until it has finished, or name another output file.",
+            ) from None
+        # Some network file systems have no locks.
+        except OSError:
+            pass
 
     def _refuse_input(self, status: os.stat_result | None, other: os.stat_result | None) -> None:
         if status is None or other is None or not os.path.samestat(status, other):
@@ -98,47 +127,84 @@ class Sink:
         except BrokenPipeError:
             raise
         except OSError as error:
-            reason = error.strerror or str(error)
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise EngineError(
-                f"{self.name} could not be written: {reason}.",
-                hint="Free some space and run the command again." if full else None,
-            ) from error
+            message = f"{self.name} could not be written: {error.strerror or error}."
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFullError(
+                    message, hint="Free some space and run the command again."
+                ) from error
+            raise EngineError(message) from error
+
+    def begin(self) -> None:
+        """Throws away what an earlier run left behind."""
+        self.continue_at(0)
+
+    def continue_at(self, size_bytes: int) -> None:
+        """Goes on behind the first `size_bytes`; what follows them is cut off."""
+        if self._part is None:
+            return
+        with self._writing():
+            os.ftruncate(self._file.fileno(), size_bytes)
+            self._file.seek(size_bytes)
+        self.bytes_written = size_bytes
 
     def write(self, data: "bytes | memoryview") -> None:
         """Appends `data`.
 
         Raises:
-            EngineError: The disk is full or failed.
+            DiskFullError: The disk is full.
+            EngineError: The disk failed.
             BrokenPipeError: The reader of standard output has gone.
         """
+        left = memoryview(data)
         with self._writing():
-            self._stream.write(data)
+            while left:
+                left = left[self._file.write(left) :]
+        self.bytes_written += len(data)
 
-    def _publish(self) -> None:
+    def fingerprint(self) -> str | None:
+        """Digest of the end of what was written; None where the file is shorter than that."""
+        start = max(0, self.bytes_written - _FINGERPRINT_BYTES)
+        wanted = self.bytes_written - start
+        data = os.pread(self._file.fileno(), wanted, start)
+        return hashlib.blake2b(data, digest_size=16).hexdigest() if len(data) == wanted else None
+
+    def fingerprint_at(self, size_bytes: int) -> str | None:
+        """What `fingerprint` said when so many bytes were written, if they are still the same."""
+        written, self.bytes_written = self.bytes_written, size_bytes
+        try:
+            return self.fingerprint()
+        finally:
+            self.bytes_written = written
+
+    def sync(self) -> None:
+        """Returns when everything written is on disk."""
         with self._writing():
-            if self._stream is not self._file:
-                self._stream.close()
-            if not self._file.closed:
-                self._file.flush()
-            if self._temporary is None:
+            os.fdatasync(self._file.fileno())
+
+    def keep(self) -> None:
+        """Leaves the hidden file behind when the `with` block is left by an exception."""
+        self._kept = True
+
+    def publish(self) -> None:
+        """Gives the file its name.
+
+        Raises:
+            EngineError: The disk is full or failed.
+        """
+        with self._writing():
+            self._file.flush()
+            if self._part is None:
                 return
-            self._file.close()
-            _sync(self._temporary)
-            self._temporary.replace(self._target)
-            self._temporary = None
-        # Some file systems cannot sync a folder; the renamed file itself is on disk already.
-        with contextlib.suppress(OSError):
-            _sync(self._target.parent)
+            os.fsync(self._file.fileno())
+            self._part.replace(self._target)
+            self._part = None
+        sync_folder(self._target.parent)
 
-    def _discard(self) -> None:
-        if not self._standard:
-            # The compressor first: it writes to the file even as it is thrown away.
-            for stream in (self._stream, self._file):
-                with contextlib.suppress(OSError, ValueError):
-                    stream.close()
-        if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
+    def discard(self) -> None:
+        """Removes what was written."""
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+            self._part = None
 
     def __enter__(self) -> Self:
         return self
@@ -151,26 +217,36 @@ class Sink:
     ) -> None:
         try:
             if kind is None:
-                self._publish()
+                self.publish()
+            elif not self._kept:
+                self.discard()
         finally:
-            self._discard()
+            if not self._standard:
+                # Only now may another run have the lock.
+                with contextlib.suppress(OSError):
+                    self._file.close()
 
 
-def _compressor(file: BinaryIO, compression: Compression) -> BinaryIO:
-    stream: BinaryIO
-    match compression:
-        case Compression.NONE:
-            stream = file
-        case Compression.GZIP:
-            # No time stamp, so that the same input gives the same bytes.
-            stream = gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0)  # type: ignore[assignment]
-        case Compression.BZ2:
-            stream = bz2.BZ2File(file, "wb")  # type: ignore[assignment]
-        case Compression.ZSTD:
-            stream = pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), "zstd")
-        case _:
-            assert_never(compression)
-    return stream
+_PART_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def hidden_name(target: Path, suffix: str) -> Path:
+    """Where something that belongs to `target` stands beside it."""
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST_NAME - len(suffix):
+        digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
+        name = f"{name[:50]}.{digest}"
+    return target.with_name(f".{name}{suffix}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a renamed file's name last, where the file system can do that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _status_of_output() -> os.stat_result | None:
@@ -178,11 +254,3 @@ def _status_of_output() -> os.stat_result | None:
         return os.fstat(sys.stdout.buffer.fileno())
     except OSError:
         return None
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,8 @@ from mlserve_cli.errors import InputError
 from mlserve_cli.tables.formats import Compression
 
 STANDARD_STREAM = "-"
+# How much is read at once of what is not wanted.
+_SKIPPED_BYTES = 1 << 20
 
 
 class _Counted(io.RawIOBase):
@@ -33,6 +35,12 @@ class _Counted(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seek_to(self, position: int) -> None:
+        """Goes on at an offset."""
+        self._raw.seek(position)
+        self._head = b""
+        self.taken = position
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         if self._head:
@@ -67,6 +75,7 @@ class Source:
             self._counted = _Counted(self._file)
         self.compression = Compression.of_content(self._counted.head)
         self._stream: BinaryIO = self._decompressed()
+        self._position = 0
 
     @staticmethod
     def _open(path: str | Path) -> BinaryIO:
@@ -100,6 +109,11 @@ class Source:
             raise InputError(f"{self.name} cannot be read: {error.strerror}.") from error
 
     @property
+    def is_repeatable(self) -> bool:
+        """Whether another run can read the same bytes again: it is a file with a name."""
+        return not self._standard and self.size_bytes is not None
+
+    @property
     def bytes_read(self) -> int:
         """Bytes taken from the file so far, before decompression."""
         return self._counted.taken
@@ -119,7 +133,22 @@ class Source:
                     break
                 pieces.append(piece)
                 wanted -= len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._position += len(data)
+        return data
+
+    def skip_to(self, position: int) -> None:
+        """Goes on at an offset of the decompressed bytes, which lies behind what was read.
+
+        Raises:
+            InputError: The input ends before.
+        """
+        if self.compression is Compression.NONE and self.size_bytes is not None:
+            self._counted.seek_to(position)
+            self._position = position
+        while self._position < position:
+            if not self.read(min(position - self._position, _SKIPPED_BYTES)):
+                raise InputError(f"{self.name} ends before byte {position}.")
 
     def close(self) -> None:
         """Closes the file; standard input stays open."""

@@ -1,0 +1,93 @@
+"""Blocks with rows that cannot be scored: the others are, and these go to a file of errors."""
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from mlserve_cli.tables.fault import RowFaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlserve_cli.tables.interface import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that cannot be scored, counted from the start of its block.
+
+    Attributes:
+        row: Rows before it.
+        lines: Line ends before it.
+        column: The offending column; None where it is the whole row.
+        reason: What was found and what was expected.
+        text: The row as it came.
+    """
+
+    row: int
+    lines: int
+    column: str | None
+    reason: str
+    text: bytes
+
+    def line(self, rows_before: int, lines_before: int) -> bytes:
+        """The row's line in the file of errors.
+
+        Args:
+            rows_before: Rows of the input before its block.
+            lines_before: Line ends of the input before its block.
+        """
+        content: dict[str, Any] = {
+            "row": rows_before + self.row + 1,
+            "line": lines_before + self.lines + 1,
+            "column": self.column,
+            "reason": self.reason,
+        }
+        try:
+            content["text"] = self.text.decode()
+        except UnicodeDecodeError:
+            content["base64"] = base64.b64encode(self.text).decode()
+        return msgspec.json.encode(content) + b"\n"
+
+
+_Scored = TypeVar("_Scored")
+
+
+def each_part(
+    block: "Block", score: "Callable[[Block], _Scored]"
+) -> tuple[list[_Scored], list[Rejected]]:
+    """Scores a block in as few parts as its faulty rows make necessary.
+
+    The work is linear in the rows even where every row is faulty: parts shrink where faults are
+    found and grow again where none are.
+
+    Args:
+        block: Rows, of which at least one is known to be faulty.
+        score: Scores a block, or raises RowFaultError.
+    """
+    scored: list[_Scored] = []
+    rejected: list[Rejected] = []
+    start, size, count = 0, block.count, block.count
+    while start < count:
+        stop = min(start + size, count)
+        try:
+            scored.append(score(block.part(start, stop)))
+        except RowFaultError as fault:
+            if fault.row:
+                size = fault.row
+                continue
+            rejected.append(
+                Rejected(
+                    start,
+                    block.lines_before(start),
+                    fault.column,
+                    fault.problem,
+                    block.text(start),
+                )
+            )
+            start, size = start + 1, max(1, size // 2)
+        else:
+            start, size = stop, 2 * size
+    return scored, rejected

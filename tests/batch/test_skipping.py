@@ -1,0 +1,114 @@
+"""Rows that cannot be scored go to a file of errors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlserve_cli.batch import BatchOptions, OnError, predict_file
+from mlserve_cli.errors import InputError, SignatureError, UsageError
+from mlserve_cli.inference.predictor import Prediction
+from mlserve_cli.signature import Column, Signature, Task
+
+_MODEL = Signature(Task.REGRESSION, (Column("a"), Column("b")), named=True)
+_SKIP = BatchOptions(on_error=OnError.SKIP)
+
+
+def errors(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_faulty_rows_are_told_with_their_place_and_their_text(fake: Any, tmp_path: Path) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b'\xef\xbb\xbfa,b\r\n1,2\r\n\r\nx,2\r\n"z\r\n",4\r\n5,6,7\r\n\xff,1\r\n7,8')
+    report = predict_file(source, destination, fake(_MODEL), _SKIP)
+    assert destination.read_bytes() == (
+        b"\xef\xbb\xbfa,b,prediction\r\n1,2,1.0 2.0\r\n\r\n7,8,7.0 8.0"
+    )
+    assert (report.rows, report.skipped) == (6, 4)
+    assert report.errors == f"{destination}.errors.jsonl"
+    found = errors(Path(report.errors))
+    assert [(error["row"], error["line"], error["column"]) for error in found] == [
+        (2, 4, "a"),
+        (3, 5, "a"),
+        (4, 7, None),
+        (5, 8, "a"),
+    ]
+    assert found[0]["text"] == "x,2"
+    assert found[0]["reason"] == "found 'x', expected a number."
+    assert found[1]["text"] == '"z\r\n",4'
+    assert found[2]["reason"] == "found 3 fields, expected 2."
+    assert found[3]["base64"] == "/ywx"
+
+
+@given(faulty=st.sets(st.integers(0, 59)), block_bytes=st.sampled_from([8, 64, 1 << 20]))
+def test_every_other_row_is_scored(
+    fake: Any, tmp_path_factory: pytest.TempPathFactory, faulty: set[int], block_bytes: int
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    source, destination = folder / "in.csv", folder / "out.csv"
+    lines = [b"%d,%s\n" % (row, b"no" if row in faulty else b"1") for row in range(60)]
+    source.write_bytes(b"a,b\n" + b"".join(lines))
+    options = BatchOptions(on_error=OnError.SKIP, block_bytes=block_bytes)
+    report = predict_file(source, destination, fake(_MODEL), options)
+    good = [b"%d,1,%d.0 1.0\n" % (row, row) for row in range(60) if row not in faulty]
+    assert destination.read_bytes() == b"a,b,prediction\n" + b"".join(good)
+    assert report.skipped == len(faulty)
+    if faulty:
+        found = errors(Path(f"{destination}.errors.jsonl"))
+        assert [error["row"] - 1 for error in found] == sorted(faulty)
+        assert [error["line"] - 2 for error in found] == sorted(faulty)
+
+
+def test_a_row_that_the_model_refuses_is_skipped_alone(fake: Any, tmp_path: Path) -> None:
+    def refuses_nine(batch: Any) -> Any:
+        if (batch[:, 0] == 9).any():
+            raise SignatureError("Nine is not welcome.")
+        return Prediction(batch.sum(axis=1)).labels
+
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"a,b\n" + b"1,2\n" * 50 + b"9,9\n" + b"1,2\n" * 50)
+    predict_file(source, destination, fake(_MODEL, labels=refuses_nine), _SKIP)
+    assert destination.read_bytes() == b"a,b,prediction\n" + b"1,2,3.0\n" * 100
+    [error] = errors(Path(f"{destination}.errors.jsonl"))
+    assert (error["row"], error["reason"]) == (51, "Nine is not welcome.")
+
+
+def test_a_job_of_faulty_rows_only_leaves_the_header(fake: Any, tmp_path: Path) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"a,b\n" + b"x,y\n" * 2000)
+    report = predict_file(source, destination, fake(_MODEL), _SKIP)
+    assert destination.read_bytes() == b"a,b,prediction\n"
+    assert report.skipped == 2000
+
+
+def test_too_many_faults_end_the_job(fake: Any, tmp_path: Path) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"a,b\n1,2\nx,2\ny,2\n")
+    options = BatchOptions(on_error=OnError.SKIP, max_errors=1)
+    with pytest.raises(InputError, match="2 rows could not be scored, 1 were allowed"):
+        predict_file(source, destination, fake(_MODEL), options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_no_faults_leave_no_file_of_errors(fake: Any, tmp_path: Path) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"a,b\n1,2\n")
+    Path(f"{destination}.errors.jsonl").write_bytes(b"what an earlier run left\n")
+    assert predict_file(source, destination, fake(_MODEL), _SKIP).errors is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_standard_output_has_no_place_for_errors(fake: Any, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(b"a,b\n1,2\n")
+    with pytest.raises(UsageError, match="OUT is no file"):
+        predict_file(source, "-", fake(_MODEL), _SKIP)
+
+
+def test_a_limit_without_skipping_is_a_mistake() -> None:
+    with pytest.raises(UsageError, match="the first one ends the job"):
+        BatchOptions(max_errors=3)
