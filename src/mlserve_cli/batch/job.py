@@ -80,17 +80,17 @@ def predict_file(
                 if progress is not None:
                     progress(Progress(stream.bytes_read, stream.size_bytes, output.state.rows))
     seconds = clock() - started
-    rows = output.state.rows
+    state = output.state
     return BatchReport(
-        rows=rows,
-        skipped=output.state.skipped,
+        rows=state.rows - state.skipped,
+        skipped=state.skipped,
         resumed_rows=done.rows,
         seconds=seconds,
-        rows_per_second=(rows - done.rows) / seconds if seconds > 0 else 0.0,
+        rows_per_second=(state.rows - done.rows) / seconds if seconds > 0 else 0.0,
         engine=predictor.engine.value,
         source=str(source),
         destination=str(destination),
-        errors=output.errors_name if output.state.skipped else None,
+        errors=output.errors_name if state.skipped else None,
     )
 
 

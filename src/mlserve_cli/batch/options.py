@@ -87,7 +87,7 @@ class Progress:
     Attributes:
         bytes_read: Bytes taken from the input, before decompression.
         total_bytes: Size of the input; None where it is a pipe.
-        rows: Rows written.
+        rows: Rows dealt with.
     """
 
     bytes_read: int
@@ -102,9 +102,9 @@ class BatchReport:
     Attributes:
         rows: Rows scored, those of the interrupted runs before included.
         skipped: Rows that could not be scored.
-        resumed_rows: Rows of the interrupted runs before.
+        resumed_rows: Rows that interrupted runs before had finished, skipped ones included.
         seconds: Time from the call to the finished file.
-        rows_per_second: Their quotient.
+        rows_per_second: How many rows this run dealt with in a second.
         engine: Where scoring ran.
         source: The input, as the caller named it.
         destination: The output, as the caller named it.
