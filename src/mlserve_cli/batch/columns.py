@@ -1,18 +1,13 @@
-"""The columns that a job adds: their names, and the text of their values."""
+"""The columns that a job adds: their names and their values."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlserve_cli.batch.options import BatchOptions, Output
 from mlserve_cli.errors import UsageError
 from mlserve_cli.signature import Signature
-from mlserve_cli.tables import buffers
-from mlserve_cli.tables.csv_table import csv_text
 
 if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Batch, Predictor
@@ -97,38 +92,3 @@ def scored(predictor: "Predictor", batch: "Batch", output: Output) -> list[NDArr
 
 def _columns(values: NDArray[Any]) -> list[NDArray[Any]]:
     return [values] if values.ndim == 1 else [values[:, k] for k in range(values.shape[1])]
-
-
-def as_text(values: NDArray[Any], delimiter: str) -> pa.BinaryArray:
-    """Values as CSV fields.
-
-    Numbers are the shortest text that reads back as the same number, whole floats with `.0`;
-    missing numbers are `nan`. Truth values are `True` and `False`.
-    """
-    if values.dtype.kind in "iu":
-        return buffers.from_numpy(values).cast(pa.string()).cast(pa.binary())
-    if values.dtype.kind == "f":
-        return _floats(values)
-    known: dict[Any, bytes] = {}
-    fields = []
-    for value in values.tolist():
-        field = known.get(value)
-        if field is None:
-            field = known[value] = csv_text(_plain(value), delimiter).encode()
-        fields.append(field)
-    return buffers.texts(fields)
-
-
-def _floats(values: NDArray[np.floating[Any]]) -> pa.BinaryArray:
-    if values.dtype.itemsize < 4:
-        values = values.astype(np.float32)
-    array = buffers.from_numpy(values).cast(pa.string()).cast(pa.binary())
-    whole = pc.match_substring_regex(array, r"^-?[0-9]+$")
-    if not whole.true_count:
-        return array
-    point, nothing = buffers.texts([b".0", b""])
-    return pc.if_else(whole, pc.binary_join_element_wise(array, point, nothing), array)
-
-
-def _plain(value: object) -> str:
-    return "" if value is None else str(value)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from mlserve_cli.batch.checkpoint import describe_job
 from mlserve_cli.batch.columns import added_names
+from mlserve_cli.batch.encoders import open_encoder
 from mlserve_cli.batch.options import BatchOptions, BatchReport, Progress
 from mlserve_cli.batch.output import JobOutput
 from mlserve_cli.batch.scoring import BlockScorer, Piece
 from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
-from mlserve_cli.tables.compression import compress
 from mlserve_cli.tables.fault import RowFaultError
-from mlserve_cli.tables.formats import FileType
 from mlserve_cli.tables.interface import Block, Table
 from mlserve_cli.tables.opening import check_formats, open_table
 from mlserve_cli.tables.source import Source
@@ -42,8 +41,10 @@ def predict_file(
     Memory does not grow with the file. The destination appears whole or not at all.
 
     Args:
-        source: A CSV or TSV file, plain or compressed, or `-` for standard input.
-        destination: The file to write, or `-` for standard output.
+        source: A file in CSV, TSV, JSON Lines, Parquet, Arrow, npy or npz, or `-` for CSV from
+            standard input. Text may be compressed (.gz, .zst, .bz2).
+        destination: The file to write, or `-` for standard output. Its suffix says which format;
+            text of the input's own format keeps every byte of it.
         predictor: The model.
         options: What to add and how to read; None means the defaults.
         progress: Called after each written block. An InterruptedJobError that it raises stops the
@@ -67,14 +68,13 @@ def predict_file(
     with Source(source) as stream:
         table = open_table(stream, predictor.signature, options.table)
         names = added_names(predictor.signature, options, table.columns)
-        compression = FileType.of_name(str(destination)).compression
-        scorer = BlockScorer(predictor, options, table.delimiter, len(names), compression)
+        encoder = open_encoder(table, str(destination), names)
+        scorer = BlockScorer(predictor, options, encoder, len(names))
         job = describe_job(stream, predictor, options)
-        with JobOutput(destination, stream, job, options) as output:
+        with JobOutput(destination, stream, encoder, job, options) as output:
             done = output.state
             if done.position is None:
-                head = compress(table.header(names), compression)
-                output.begin(head, table.lines_before_rows)
+                output.begin(table.lines_before_rows)
             for piece in _pieces(table, scorer, output, stream.name):
                 output.add(piece)
                 if progress is not None:

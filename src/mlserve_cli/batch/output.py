@@ -16,6 +16,7 @@ from mlserve_cli.tables.sink import DiskFullError, Sink
 from mlserve_cli.tables.source import STANDARD_STREAM
 
 if TYPE_CHECKING:
+    from mlserve_cli.batch.encoders import Encoder
     from mlserve_cli.batch.scoring import Piece
     from mlserve_cli.tables.source import Source
 
@@ -35,6 +36,7 @@ class JobOutput:
     Args:
         destination: The file to write, or `-` for standard output.
         source: The input.
+        encoder: Writes the output's format.
         job: What this run is.
         options: What is asked for.
 
@@ -43,9 +45,15 @@ class JobOutput:
     """
 
     def __init__(
-        self, destination: str | Path, source: "Source", job: Job, options: BatchOptions
+        self,
+        destination: str | Path,
+        source: "Source",
+        encoder: "Encoder",
+        job: Job,
+        options: BatchOptions,
     ) -> None:
         self._source = source
+        self._encoder = encoder
         self._options = options
         self._sink = Sink(destination, apart_from=source.details)
         self._errors: Sink | None = None
@@ -77,13 +85,15 @@ class JobOutput:
                     hint="Name an output file, or leave out --on-error skip.",
                 )
             self._errors = Sink(self.errors_name)
-        if regular and self._source.is_repeatable:
+        if regular and self._source.is_repeatable and self._encoder.is_continuable:
             self._file = CheckpointFile(Path(destination))
             if self._continue(self._file.load()):
                 return
             self._file.remove()
         elif self._options.resume:
-            raise UsageError("Only a job from a file to a file can be continued.")
+            raise UsageError(
+                "Only a job from a file to a file of CSV or JSON Lines can be continued."
+            )
         for sink in self._sinks():
             sink.begin()
 
@@ -118,14 +128,13 @@ class JobOutput:
     def _sinks(self) -> tuple[Sink, ...]:
         return (self._sink,) if self._errors is None else (self._errors, self._sink)
 
-    def begin(self, header: bytes, lines: int) -> None:
+    def begin(self, lines: int) -> None:
         """Writes what stands before the first row.
 
         Args:
-            header: Its bytes.
             lines: Line ends of the input before the first row.
         """
-        self._sink.write(header)
+        self._sink.write(self._encoder.head())
         self._advance(self.state.position, 0, lines, 0)
 
     def add(self, piece: "Piece") -> None:
@@ -135,8 +144,8 @@ class JobOutput:
             InputError: Too many rows could not be scored.
             EngineError: The disk is full or failed.
         """
-        for data in piece.data:
-            self._sink.write(data)
+        for payload in piece.payloads:
+            self._sink.write(self._encoder.emit(payload))
         if piece.rejected:
             assert self._errors is not None
             for rejected in piece.rejected:
@@ -200,6 +209,11 @@ class JobOutput:
         traceback: TracebackType | None,
     ) -> None:
         if error is None:
+            try:
+                self._sink.write(self._encoder.tail())
+            except BaseException as failure:
+                self.__exit__(type(failure), failure, None)
+                raise
             self._publish()
             return
         if self._file is not None:

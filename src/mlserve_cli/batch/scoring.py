@@ -1,19 +1,18 @@
-"""One block scored: parsed, fed to the predictor, and joined with what the predictor says."""
+"""One block scored: parsed, fed to the predictor, and encoded with what it says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlserve_cli.batch.columns import as_text, scored
+from mlserve_cli.batch.columns import scored
+from mlserve_cli.batch.encoders import Encoder, Payload
 from mlserve_cli.batch.options import BatchOptions, OnError
 from mlserve_cli.batch.skipping import Rejected, each_part
 from mlserve_cli.errors import EngineError, SignatureError
-from mlserve_cli.tables.compression import compress
 from mlserve_cli.tables.fault import RowFaultError
-from mlserve_cli.tables.formats import Compression
 from mlserve_cli.tables.interface import Block, Rows
 
 if TYPE_CHECKING:
@@ -27,14 +26,14 @@ class Piece:
     Attributes:
         rows: How many rows it has, those that could not be scored included.
         lines: How many line ends the block has.
-        data: The bytes to write, in order.
+        payloads: What to emit, in order.
         end: Where the next block begins.
         rejected: Rows that could not be scored.
     """
 
     rows: int
     lines: int
-    data: "list[bytes | memoryview]"
+    payloads: list[Payload]
     end: int
     rejected: tuple[Rejected, ...] = ()
 
@@ -46,19 +45,17 @@ class BlockScorer:
     Attributes:
         predictor: The model.
         options: What is asked for.
-        delimiter: What separates two fields of the output.
+        encoder: Writes the output's format.
         added: How many columns are added.
-        compression: How the output is compressed.
     """
 
     predictor: "Predictor"
     options: BatchOptions
-    delimiter: str
+    encoder: Encoder
     added: int
-    compression: Compression = Compression.NONE
 
     def score(self, block: Block) -> Piece:
-        """Parses, scores, joins and compresses.
+        """Parses, scores and encodes.
 
         Raises:
             RowFaultError: A row that does not fit the model, unless such rows are skipped.
@@ -66,34 +63,30 @@ class BlockScorer:
             EngineError: The model fails.
         """
         try:
-            piece = self._piece(block)
+            return self._piece(block)
         except RowFaultError:
             if self.options.on_error is OnError.FAIL:
                 raise
-            parts, rejected = each_part(block, self._piece)
-            piece = Piece(
-                sum(part.rows for part in parts) + len(rejected),
-                block.lines,
-                [data for part in parts for data in part.data],
-                block.end,
-                tuple(rejected),
-            )
-        if self.compression is Compression.NONE:
-            return piece
-        return replace(piece, data=[compress(b"".join(piece.data), self.compression)])
+        parts, rejected = each_part(block, self._piece)
+        return Piece(
+            sum(part.rows for part in parts) + len(rejected),
+            block.lines,
+            [payload for part in parts for payload in part.payloads],
+            block.end,
+            tuple(rejected),
+        )
 
     def _piece(self, block: Block) -> Piece:
         rows = block.parse()
         if rows.batch is None:
-            return Piece(0, rows.lines, rows.joined([]), block.end)
+            return Piece(0, rows.lines, self.encoder.encode(rows, []), block.end)
         step = self.options.batch_rows or rows.count
         parts = [
             self._scored(rows, start, min(start + step, rows.count))
             for start in range(0, rows.count, step)
         ]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        texts = [as_text(column, self.delimiter) for column in columns]
-        return Piece(rows.count, rows.lines, rows.joined(texts), block.end)
+        return Piece(rows.count, rows.lines, self.encoder.encode(rows, columns), block.end)
 
     def _scored(self, rows: Rows, start: int, stop: int) -> list[NDArray[Any]]:
         batch = rows.batch

@@ -20,14 +20,14 @@ class Rejected:
 
     Attributes:
         row: Rows before it.
-        lines: Line ends before it.
+        lines: Line ends before it; None where the input has no lines.
         column: The offending column; None where it is the whole row.
         reason: What was found and what was expected.
         text: The row as it came.
     """
 
     row: int
-    lines: int
+    lines: int | None
     column: str | None
     reason: str
     text: bytes
@@ -41,7 +41,7 @@ class Rejected:
         """
         content: dict[str, Any] = {
             "row": rows_before + self.row + 1,
-            "line": lines_before + self.lines + 1,
+            "line": None if self.lines is None else lines_before + self.lines + 1,
             "column": self.column,
             "reason": self.reason,
         }

@@ -53,14 +53,16 @@ def batch_predict(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="IN", help="CSV or TSV file, plain or compressed (gzip, zstd, bz2); - is stdin."
+            metavar="IN",
+            help="File in CSV, TSV, JSON Lines (plain, .gz, .zst, .bz2), Parquet, Arrow, npy or npz; "
+            "- is CSV from stdin.",
         ),
     ],
     destination: Annotated[
         str,
         typer.Argument(
             metavar="OUT",
-            help="File to write, compressed if it ends in .gz, .zst or .bz2; - is stdout.",
+            help="File to write; its suffix says the format, and how it is compressed. - is stdout.",
         ),
     ],
     model: Model = None,
@@ -118,7 +120,7 @@ def batch_predict(
 ) -> None:
     """Add a model's predictions to the rows of a file.
 
-    Every input column is kept byte for byte. Columns are matched by name in any order; columns the
+    Text of the same format is kept byte for byte. Columns are matched by name in any order; columns the
     model does not know pass through. Memory does not grow with the file.
     """
     if json and destination == "-":

@@ -14,6 +14,7 @@ from mlserve_cli.errors import InputError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
 from mlserve_cli.tables.csv_batch import CsvBatchReader
+from mlserve_cli.tables.cutting import cut_blocks
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT, Head, read_head
@@ -45,6 +46,9 @@ class CsvTable:
         InputError: There is no header, or the columns do not fit.
         UsageError: The options do not fit the file.
     """
+
+    # Outputs of these formats keep the text.
+    formats = (Format.CSV, Format.TSV)
 
     def __init__(
         self, source: Source, format_: Format | None, signature: Signature, options: TableOptions
@@ -84,25 +88,12 @@ class CsvTable:
             RowFaultError: A record that does not end, counted from the end of the last block.
         """
         head = self._head
-        data, final = head.rest, False
-        position = len(head.prefix) + len(head.record) + len(head.line_end)
+        data, position = head.rest, len(head.prefix) + len(head.record) + len(head.line_end)
         if start is not None and start != position:
             self._source.skip_to(start)
             data, position = b"", start
-        while not final:
-            # Doubling keeps the work linear where one record spans many reads.
-            size = self._block_bytes
-            while size <= len(data):
-                size *= 2
-            wanted = min(size, RECORD_BYTES_LIMIT + 1) - len(data)
-            piece = self._source.read(wanted)
-            final = len(piece) < wanted
-            data += piece
-            end = self._cut(data, final=final)
-            if end:
-                position += end
-                yield CsvBlock(data[:end], position, self._scanner, self._reader)
-            data = data[end:]
+        for block, end in cut_blocks(self._source, data, position, self._block_bytes, self._cut):
+            yield CsvBlock(block, end, self._scanner, self._reader)
 
     def _cut(self, data: bytes, *, final: bool) -> int:
         try:
@@ -173,7 +164,7 @@ class CsvBlock:
         """
         records = self._records
         batch = self.reader.read(self.data, records) if len(records) else None
-        return CsvRows(self.data, records, batch, self.reader.delimiter)
+        return CsvRows(self.data, records, batch, self.reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +174,7 @@ class CsvRows:
     data: bytes
     records: Records
     batch: "Batch | None"
-    delimiter: str
+    reader: CsvBatchReader
 
     @property
     def count(self) -> int:
@@ -199,6 +190,10 @@ class CsvRows:
         """Line ends in the block before the row at position `row`."""
         return count_lines(self.data[: self.records.starts[row]])
 
+    def typed(self) -> pa.RecordBatch:
+        """All columns: those that the model takes as it takes them, the others as text."""
+        return self.reader.typed(self.data, self.batch)
+
     def joined(self, columns: Sequence[pa.BinaryArray]) -> "list[bytes | memoryview]":
         """The block as it came, with one value of each of `columns` added to each record."""
         if not self.count:
@@ -209,7 +204,7 @@ class CsvRows:
         offsets = np.zeros(self.count + 1, np.int32)
         offsets[1:] = self.records.ends
         records = buffers.spans(self.data, offsets)
-        delimiter = buffers.texts([self.delimiter.encode()])[0]
+        delimiter = buffers.texts([self.reader.delimiter.encode()])[0]
         joined = pc.binary_join_element_wise(records, *columns, delimiter)
         length = buffers.end(joined)
         return [memoryview(joined.buffers()[2])[:length], self.data[self.records.ends[-1] :]]

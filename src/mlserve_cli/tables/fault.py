@@ -13,7 +13,7 @@ class RowFaultError(Exception):
 
     Args:
         row: Rows before it in its block.
-        lines: Line ends before it in its block.
+        lines: Line ends before it in its block; None where the input has no lines.
         problem: What was found and what was expected: the rest of a sentence.
         column: Name of the offending column.
         kind: What is raised in the end.
@@ -23,7 +23,7 @@ class RowFaultError(Exception):
     def __init__(
         self,
         row: int,
-        lines: int,
+        lines: int | None,
         problem: str,
         *,
         column: str | None = None,
@@ -47,7 +47,9 @@ class RowFaultError(Exception):
             lines_before: Line ends in the file before this block.
         """
         row = rows_before + self.row + 1
-        place = f"{name}, row {row} (line {lines_before + self.lines + 1} of the file)"
+        place = f"{name}, row {row}"
+        if self.lines is not None:
+            place += f" (line {lines_before + self.lines + 1} of the file)"
         if self.column is not None:
             place += f", column {self.column!r}"
         message = f"{place}: {self.problem}"

@@ -24,8 +24,21 @@ class Rows(Protocol):
     def lines(self) -> int:
         """Line ends in the block."""
 
-    def lines_before(self, row: int) -> int:
-        """Line ends in the block before the row at position `row`."""
+    def lines_before(self, row: int) -> int | None:
+        """Line ends in the block before the row at position `row`; None without lines."""
+
+    def typed(self) -> "pa.RecordBatch":
+        """All columns of the input with their types.
+
+        What CSV says nothing of, and the model does not take, is text.
+
+        Raises:
+            InputError: They have no types that go together.
+        """
+
+
+class TextRows(Rows, Protocol):
+    """The parsed rows of one block of text."""
 
     def joined(self, columns: "Sequence[pa.BinaryArray]") -> "list[bytes | memoryview]":
         """The block as it came, with one value of each of `columns` added to each row."""
@@ -46,8 +59,8 @@ class Block(Protocol):
     def lines(self) -> int:
         """Line ends in the block."""
 
-    def lines_before(self, row: int) -> int:
-        """Line ends in the block before the row at position `row`."""
+    def lines_before(self, row: int) -> int | None:
+        """Line ends in the block before the row at position `row`; None without lines."""
 
     def text(self, row: int) -> bytes:
         """The row at position `row` as it came."""
@@ -71,15 +84,8 @@ class Table(Protocol):
         """Names of all its columns; empty where nobody named them."""
 
     @property
-    def delimiter(self) -> str:
-        """What separates two fields."""
-
-    @property
     def lines_before_rows(self) -> int:
         """Line ends before the first block."""
-
-    def header(self, names: Sequence[str]) -> bytes:
-        """What the output starts with: the input's head with `names` added."""
 
     def blocks(self, start: int | None = None) -> Iterator[Block]:
         """The input's rows, in order. Where a block ends depends only on where it begins.

@@ -55,6 +55,34 @@ def match_columns(
     return _by_position(len(fields), fields, signature, name)
 
 
+def match_names(
+    names: tuple[str, ...],
+    signature: Signature,
+    options: TableOptions,
+    name: str,
+    *,
+    named: bool,
+) -> Matching:
+    """Finds the model's columns in a file that tells its columns' names itself.
+
+    Args:
+        names: Names of the file's columns.
+        signature: What the model takes.
+        options: Which columns were asked for.
+        name: Name of the file.
+        named: Whether the names mean anything.
+
+    Raises:
+        SignatureError: The file has not the columns that the model takes.
+        UsageError: The chosen columns do not fit the model.
+    """
+    if options.columns is not None:
+        return _by_choice(names, signature, options.columns, name)
+    if signature.named and named:
+        return _by_name(names, signature.names, name)
+    return _by_position(len(names), names, signature, name)
+
+
 def _without_header(
     fields: tuple[str, ...], signature: Signature, columns: tuple[str, ...] | None, name: str
 ) -> Matching:

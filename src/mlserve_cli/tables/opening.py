@@ -1,5 +1,7 @@
 """One entry to every format that can be scored as a stream."""
 
+from typing import assert_never
+
 from mlserve_cli.errors import UsageError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables.csv_table import CsvTable
@@ -16,26 +18,32 @@ def open_table(source: Source, signature: Signature, options: TableOptions) -> T
         UsageError: The format cannot be streamed, or the options do not fit the file.
         InputError: The file cannot be read, or lacks the columns that the model takes.
     """
-    file_type = FileType.of_name(source.name)
-    match file_type.format:
+    format_ = FileType.of_name(source.name).format
+    match format_:
         case Format.CSV | Format.TSV | None:
-            return CsvTable(source, file_type.format, signature, options)
+            return CsvTable(source, format_, signature, options)
+        case Format.JSONL:
+            from mlserve_cli.tables.jsonl_table import JsonlTable
+
+            return JsonlTable(source, signature, options)
+        case Format.PARQUET | Format.ARROW | Format.NPY | Format.NPZ:
+            from mlserve_cli.tables.arrow_files import open_arrow_file
+            from mlserve_cli.tables.arrow_table import ArrowTable
+
+            file = open_arrow_file(source, format_)
+            return ArrowTable(file, source.name, signature, options)
         case _:
-            raise _unsupported(source.name, file_type.suffix)
+            assert_never(format_)
 
 
 def check_formats(source: str, destination: str, options: TableOptions) -> None:
-    """Refuses names whose suffixes promise a format that the job cannot read or will not write.
+    """Refuses two kinds of CSV, since lines are passed through as they are.
 
     Raises:
-        UsageError: They do.
+        UsageError: The suffixes are those of different kinds.
     """
-    types = FileType.of_name(source), FileType.of_name(destination)
-    for name, file_type in zip((source, destination), types, strict=True):
-        if file_type.format not in (Format.CSV, Format.TSV, None):
-            raise _unsupported(name, file_type.suffix)
-    read, written = types
-    differ = read.format and written.format and read.format is not written.format
+    read, written = FileType.of_name(source), FileType.of_name(destination)
+    differ = {read.format, written.format} == {Format.CSV, Format.TSV}
     if differ and options.delimiter is None:
         raise UsageError(
             f"{source} and {destination} have different suffixes, but lines are passed through as "
@@ -43,9 +51,3 @@ def check_formats(source: str, destination: str, options: TableOptions) -> None:
             hint=f"Name an output file that ends in {read.suffix}, or say what separates the "
             "fields: --delimiter CHARACTER",
         )
-
-
-def _unsupported(name: str, suffix: str) -> UsageError:
-    return UsageError(
-        f"{name}: batch-predict reads and writes CSV and TSV, plain or compressed; not {suffix}."
-    )

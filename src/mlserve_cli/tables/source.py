@@ -15,6 +15,8 @@ from mlserve_cli.errors import InputError
 from mlserve_cli.tables.formats import Compression
 
 STANDARD_STREAM = "-"
+# Enough to tell how a file is compressed, and whether it is one of Arrow.
+_HEAD_BYTES = 6
 # How much is read at once of what is not wanted.
 _SKIPPED_BYTES = 1 << 20
 
@@ -26,11 +28,11 @@ class _Counted(io.RawIOBase):
         super().__init__()
         self.taken = 0
         self._raw = raw
-        self._head = raw.read(4) or b""
+        self._head = raw.read(_HEAD_BYTES) or b""
 
     @property
     def head(self) -> bytes:
-        """The first bytes, at most four; they are still to be read."""
+        """The first bytes, at most six; they are still to be read."""
         return self._head
 
     def readable(self) -> bool:
@@ -73,7 +75,8 @@ class Source:
         self.size_bytes = details.st_size if details is not None and regular else None
         with self._reading():
             self._counted = _Counted(self._file)
-        self.compression = Compression.of_content(self._counted.head)
+        self.head = self._counted.head
+        self.compression = Compression.of_content(self.head)
         self._stream: BinaryIO = self._decompressed()
         self._position = 0
 
@@ -112,6 +115,11 @@ class Source:
     def is_repeatable(self) -> bool:
         """Whether another run can read the same bytes again: it is a file with a name."""
         return not self._standard and self.size_bytes is not None
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the whole file is compressed."""
+        return self.compression is not Compression.NONE
 
     @property
     def bytes_read(self) -> int:

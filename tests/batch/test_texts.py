@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from mlserve_cli.batch.columns import as_text
+from mlserve_cli.batch.texts import as_text
 
 
 def texts(values: NDArray[Any], delimiter: str = ",") -> list[str]:

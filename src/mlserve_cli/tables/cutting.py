@@ -1,0 +1,54 @@
+"""Text cut into blocks of whole records."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from mlserve_cli.tables.head import RECORD_BYTES_LIMIT
+from mlserve_cli.tables.source import Source
+
+
+class Cut(Protocol):
+    """Finds where the last whole record ends."""
+
+    def __call__(self, data: bytes, *, final: bool) -> int:
+        """Offset after the last whole record; 0 where none is whole.
+
+        Args:
+            data: Bytes from a record's start on.
+            final: Whether the input ends with them.
+
+        Raises:
+            RowFaultError: A record that does not end.
+        """
+
+
+def cut_blocks(
+    source: Source, data: bytes, position: int, block_bytes: int, cut: Cut
+) -> Iterator[tuple[bytes, int]]:
+    """Blocks of about `block_bytes`, and where each ends. Each depends only on where it begins.
+
+    Args:
+        source: What is read.
+        data: Bytes that were read already.
+        position: Where they begin.
+        block_bytes: How much is read at once.
+        cut: Finds where the last whole record ends.
+
+    Raises:
+        RowFaultError: A record that does not end.
+    """
+    final = False
+    while not final:
+        # Doubling keeps the work linear where one record spans many reads.
+        size = block_bytes
+        while size <= len(data):
+            size *= 2
+        wanted = min(size, max(RECORD_BYTES_LIMIT + 1, block_bytes)) - len(data)
+        piece = source.read(wanted)
+        final = len(piece) < wanted
+        data += piece
+        end = cut(data, final=final)
+        if end:
+            position += end
+            yield data[:end], position
+        data = data[end:]

@@ -1,0 +1,326 @@
+"""JSON Lines: raw blocks, of which only the model's columns are parsed and to which values go."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pa_json
+from numpy.typing import NDArray
+
+from mlserve_cli.errors import InputError, UsageError
+from mlserve_cli.signature import Signature
+from mlserve_cli.tables import buffers
+from mlserve_cli.tables.arrow_batch import readable, to_batch
+from mlserve_cli.tables.column_values import BYTES, arrow_type
+from mlserve_cli.tables.cutting import cut_blocks
+from mlserve_cli.tables.fault import RowFaultError
+from mlserve_cli.tables.formats import Format
+from mlserve_cli.tables.head import RECORD_BYTES_LIMIT
+from mlserve_cli.tables.matching import match_names
+from mlserve_cli.tables.options import TableOptions
+from mlserve_cli.tables.records import count_lines, find_lines
+from mlserve_cli.tables.source import Source
+
+if TYPE_CHECKING:
+    from mlserve_cli.inference.predictor import Batch
+
+_LF = ord("\n")
+_BLANK = np.zeros(256, np.bool_)
+_BLANK[[*b" \t\r\n"]] = True
+_EMPTY_OBJECT = re.compile(rb"\{[ \t\r\n]*\}")
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
+
+
+class JsonlTable:
+    """A file with one JSON object a line.
+
+    Args:
+        source: Its bytes.
+        signature: What the model takes.
+        options: How to read it.
+
+    Raises:
+        InputError: The first line is no object, or lacks columns that the model takes.
+        UsageError: The options are those of CSV files, or the model knows no column names.
+    """
+
+    # Outputs of these formats keep the text.
+    formats = (Format.JSONL,)
+    lines_before_rows = 0
+
+    def __init__(self, source: Source, signature: Signature, options: TableOptions) -> None:
+        if not options.header or options.delimiter is not None:
+            raise UsageError(f"{source.name} is no CSV file: it has neither header nor delimiter.")
+        self._source = source
+        self._block_bytes = options.block_bytes
+        self._first = self._read_first()
+        self.columns = self._names(source.name)
+        matching = match_names(self.columns, signature, options, source.name, named=True)
+        taken = tuple(self.columns[position] for position in matching.positions)
+        self._reader = JsonlReader(taken, signature)
+
+    def _read_first(self) -> bytes:
+        data = self._source.read(self._block_bytes)
+        while not data.lstrip(b" \t\r\n").partition(b"\n")[1] and len(data) < RECORD_BYTES_LIMIT:
+            piece = self._source.read(self._block_bytes)
+            if not piece:
+                break
+            data += piece
+        return data
+
+    def _names(self, name: str) -> tuple[str, ...]:
+        line = self._first.lstrip(b" \t\r\n").partition(b"\n")[0]
+        if not line:
+            raise InputError(f"{name} is empty; one JSON object a line is expected.")
+        try:
+            return tuple(_OBJECT.decode(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{name}: the first line is no JSON object: {error}",
+                hint='One object a line is expected: {"column": value, ...}',
+            ) from error
+
+    def blocks(self, start: int | None = None) -> "Iterator[JsonlBlock]":
+        """Blocks of about `block_bytes`, cut at line ends.
+
+        Args:
+            start: Offset in the decompressed bytes where an earlier block ended.
+
+        Raises:
+            RowFaultError: A line that does not end.
+        """
+        data, position = self._first, 0
+        if start:
+            self._source.skip_to(start)
+            data, position = b"", start
+        for block, end in cut_blocks(self._source, data, position, self._block_bytes, _cut):
+            yield JsonlBlock(block, end, self._reader)
+
+
+def _cut(data: bytes, *, final: bool) -> int:
+    end = len(data) if final else data.rfind(b"\n") + 1
+    if len(data) - end > RECORD_BYTES_LIMIT:
+        problem = "it does not end within 64 MiB; one object a line is expected."
+        rows = len(_Lines(data[:end]).starts)
+        raise RowFaultError(rows, count_lines(data[:end]), problem, kind=InputError)
+    return end
+
+
+class _Lines:
+    """The lines of a block that are not blank.
+
+    Attributes:
+        starts: Offset of the first character of each that is no blank, shape `(rows,)`.
+        ends: Offset after the last such character, shape `(rows,)`.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        bytes_ = np.frombuffer(data, np.uint8)
+        breaks = np.flatnonzero(bytes_ == _LF)
+        limits = np.concatenate(([-1], breaks, [len(data)]))
+        filled = np.flatnonzero(~_BLANK[bytes_])
+        first = np.searchsorted(filled, limits[:-1], side="right")
+        last = np.searchsorted(filled, limits[1:])
+        rows = last > first
+        self.starts: NDArray[np.intp] = filled[first[rows]]
+        self.ends: NDArray[np.intp] = filled[last[rows] - 1] + 1
+
+
+class JsonlReader:
+    """Parses the model's columns of blocks. Safe to use from several threads at once.
+
+    Args:
+        names: What the model's columns are called in the file.
+        signature: What the model takes.
+    """
+
+    def __init__(self, names: tuple[str, ...], signature: Signature) -> None:
+        self.signature = signature
+        self._names = names
+        kinds = [arrow_type(column, signature.layout) for column in signature.columns]
+        self._schema = pa.schema(
+            [
+                (name, kind if pa.types.is_primitive(kind) else pa.string())
+                for name, kind in zip(names, kinds, strict=True)
+            ]
+        )
+
+    def read(self, data: bytes, lines: _Lines) -> "Batch":
+        """The batch of a block.
+
+        Raises:
+            RowFaultError: The first row that does not fit the signature.
+        """
+        try:
+            table = pa_json.read_json(
+                pa.py_buffer(data),
+                read_options=pa_json.ReadOptions(use_threads=False, block_size=len(data) + 1),
+                parse_options=pa_json.ParseOptions(
+                    explicit_schema=self._schema, unexpected_field_behavior="ignore"
+                ),
+            )
+        except pa.ArrowInvalid:
+            table = None
+        if table is None or table.num_rows != len(lines.starts):
+            chunks = self._read_one_by_one(data, lines)
+        else:
+            chunks = [table.column(name).combine_chunks() for name in self._names]
+        typed = [
+            readable(chunk, column, self.signature.layout)
+            for chunk, column in zip(chunks, self.signature.columns, strict=True)
+        ]
+        return to_batch(
+            typed, self.signature, len(lines.starts), lambda row: _lines_before(data, lines, row)
+        )
+
+    def _read_one_by_one(self, data: bytes, lines: _Lines) -> list[pa.Array]:
+        """The model's columns as text, from values that are not all of their column's type."""
+        columns: list[list[bytes | None]] = [[] for _ in self._names]
+        for row, (start, end) in enumerate(zip(lines.starts, lines.ends, strict=True)):
+            try:
+                values = _OBJECT.decode(data[start:end])
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise RowFaultError(
+                    row, _lines_before(data, lines, row), f"it is no JSON object: {error}."
+                ) from error
+            for name, column in zip(self._names, columns, strict=True):
+                column.append(_as_bytes(values.get(name)))
+        return [pa.array(column, BYTES) for column in columns]
+
+
+def _as_bytes(value: object) -> bytes | None:
+    if value is None:
+        return None
+    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+
+
+def _lines_before(data: bytes, lines: _Lines, row: int) -> int:
+    return count_lines(data[: lines.starts[row]])
+
+
+@dataclass(frozen=True)
+class JsonlBlock:
+    """Whole lines, as they stand in the file."""
+
+    data: bytes
+    end: int
+    reader: JsonlReader
+
+    @cached_property
+    def _lines(self) -> _Lines:
+        return _Lines(self.data)
+
+    @cached_property
+    def _line_ends(self) -> NDArray[np.intp]:
+        return find_lines(self.data)
+
+    @property
+    def count(self) -> int:
+        """How many objects there are."""
+        return len(self._lines.starts)
+
+    @property
+    def lines(self) -> int:
+        """Line ends in the block."""
+        return count_lines(self.data)
+
+    def lines_before(self, row: int) -> int:
+        """Line ends before the object at position `row`."""
+        return int(np.searchsorted(self._line_ends, self._lines.starts[row]))
+
+    def text(self, row: int) -> bytes:
+        """An object as it came."""
+        return self.data[self._lines.starts[row] : self._lines.ends[row]]
+
+    def part(self, start: int, stop: int) -> "JsonlBlock":
+        """Some of the objects, each with its line end."""
+        starts = self._lines.starts
+        if start == 0 and stop == len(starts):
+            return self
+        first = int(starts[start]) if start else 0
+        last = int(starts[stop]) if stop < len(starts) else len(self.data)
+        return JsonlBlock(self.data[first:last], self.end, self.reader)
+
+    def parse(self) -> "JsonlRows":
+        """Reads the model's columns.
+
+        Raises:
+            RowFaultError: A line that is no object, or does not fit the signature.
+        """
+        lines = self._lines
+        batch = self.reader.read(self.data, lines) if len(lines.starts) else None
+        return JsonlRows(self.data, lines, batch)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlRows:
+    """The parsed rows of one block."""
+
+    data: bytes
+    found: _Lines
+    batch: "Batch | None"
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.found.starts)
+
+    @property
+    def lines(self) -> int:
+        """Line ends in the block."""
+        return count_lines(self.data)
+
+    def lines_before(self, row: int) -> int:
+        """Line ends in the block before the row at position `row`."""
+        return _lines_before(self.data, self.found, row)
+
+    def typed(self) -> pa.RecordBatch:
+        """All fields, with the types that their values show.
+
+        Raises:
+            InputError: A field has values of types that do not go together.
+        """
+        try:
+            table = pa_json.read_json(
+                pa.py_buffer(self.data),
+                read_options=pa_json.ReadOptions(use_threads=False, block_size=len(self.data) + 1),
+            )
+        except pa.ArrowInvalid as error:
+            raise InputError(f"The fields have no common types: {error}") from error
+        return table.combine_chunks().to_batches()[0]
+
+    def joined(self, columns: Sequence[pa.BinaryArray]) -> "list[bytes | memoryview]":
+        """The block as it came, with the members of `columns` added to each object.
+
+        Args:
+            columns: Each `"name":value` as text, shape `(rows,)`.
+        """
+        if not self.count:
+            return [self.data]
+        if _EMPTY_OBJECT.search(self.data):
+            return [self._joined_one_by_one(columns)]
+        # Item k is everything from the last brace of object k-1 to before that of object k.
+        offsets = np.zeros(self.count + 1, np.int32)
+        offsets[1:] = self.found.ends - 1
+        objects = buffers.spans(self.data, offsets)
+        comma = buffers.texts([b","])[0]
+        joined = pc.binary_join_element_wise(objects, *columns, comma)
+        length = buffers.end(joined)
+        return [memoryview(joined.buffers()[2])[:length], self.data[int(self.found.ends[-1]) - 1 :]]
+
+    def _joined_one_by_one(self, columns: Sequence[pa.BinaryArray]) -> bytes:
+        """The same for blocks where an object may have no members, and then needs no comma."""
+        parts, done = [], 0
+        members = zip(*(column.to_pylist() for column in columns), strict=True)
+        for start, end, added in zip(self.found.starts, self.found.ends, members, strict=True):
+            parts.append(self.data[done : end - 1])
+            is_empty = _EMPTY_OBJECT.fullmatch(self.data, start, end) is not None
+            parts.append(b",".join(added if is_empty else (b"", *added)))
+            done = end - 1
+        return b"".join([*parts, self.data[done:]])
