@@ -79,8 +79,7 @@ def read(path: Path) -> list[dict[str, Any]]:
             frame = pq.read_table(path).to_pandas()
         case _:
             frame = pa.feather.read_table(str(path)).to_pandas()
-    rows: list[dict[str, Any]] = frame.to_dict("records")
-    return rows
+    return [{str(name): row[name] for name in row} for row in frame.to_dict("records")]
 
 
 @pytest.mark.parametrize("written", _SUFFIXES)

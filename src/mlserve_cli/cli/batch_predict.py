@@ -54,15 +54,15 @@ def batch_predict(
         str,
         typer.Argument(
             metavar="IN",
-            help="File in CSV, TSV, JSON Lines (plain, .gz, .zst, .bz2), Parquet, Arrow, npy or npz; "
-            "- is CSV from stdin.",
+            help="File in CSV, TSV or JSON Lines (plain, .gz, .zst, .bz2), Parquet, Arrow, npy or "
+            "npz; - is CSV from stdin.",
         ),
     ],
     destination: Annotated[
         str,
         typer.Argument(
             metavar="OUT",
-            help="File to write; its suffix says the format, and how it is compressed. - is stdout.",
+            help="File to write; its suffix says in which format, and how compressed. - is stdout.",
         ),
     ],
     model: Model = None,
@@ -120,8 +120,8 @@ def batch_predict(
 ) -> None:
     """Add a model's predictions to the rows of a file.
 
-    Text of the same format is kept byte for byte. Columns are matched by name in any order; columns the
-    model does not know pass through. Memory does not grow with the file.
+    Text of the same format is kept byte for byte. Columns are matched by name in any order; those
+    that the model does not know pass through. Memory does not grow with the file.
     """
     if json and destination == "-":
         raise UsageError("--json and OUT - would both write to stdout; choose one.")
