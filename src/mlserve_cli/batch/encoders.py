@@ -27,6 +27,9 @@ from mlserve_cli.tables.jsonl_table import JsonlTable
 if TYPE_CHECKING:
     from mlserve_cli.tables.interface import TextRows
 
+# Rows of a row group: large enough to compress well, small enough for the memory.
+_ROWS_PER_GROUP = 1 << 16
+
 Payload: TypeAlias = "bytes | memoryview | pa.RecordBatch"
 
 
@@ -182,7 +185,7 @@ class _Jsonl(_Text):
 
 
 class _Columnar:
-    """Parquet or Arrow: what was written is kept in memory until the next block is emitted."""
+    """Parquet or Arrow: blocks are gathered into groups of rows."""
 
     is_continuable = False
 
@@ -191,6 +194,7 @@ class _Columnar:
         self._format = format_
         self._written = _Buffer()
         self._writer: Any = None
+        self._waiting: list[pa.RecordBatch] = []
 
     def head(self) -> bytes:
         return b""
@@ -200,15 +204,24 @@ class _Columnar:
 
     def emit(self, payload: Payload) -> bytes:
         assert isinstance(payload, pa.RecordBatch)
-        try:
-            if self._writer is None:
-                self._writer = self._open(payload.schema)
-            self._writer.write_batch(payload)
-        except (pa.ArrowException, ValueError) as error:
-            raise EngineError(f"A block could not be written as {self._format}: {error}") from error
+        self._waiting.append(payload)
+        if sum(batch.num_rows for batch in self._waiting) >= _ROWS_PER_GROUP:
+            self._write()
         return self._written.take()
 
+    def _write(self) -> None:
+        try:
+            group = pa.Table.from_batches(self._waiting)
+            if self._writer is None:
+                self._writer = self._open(group.schema)
+            self._writer.write_table(group)
+        except (pa.ArrowException, ValueError) as error:
+            raise EngineError(f"A block could not be written as {self._format}: {error}") from error
+        self._waiting.clear()
+
     def tail(self) -> bytes:
+        if self._waiting:
+            self._write()
         if self._writer is None:
             raise InputError(
                 f"There are no rows, so the types of a {self._format} file are not known."

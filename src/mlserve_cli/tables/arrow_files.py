@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Rows that are read and scored at once, whatever the file's own groups are.
 _VALUES_PER_BATCH = 1 << 18
+_READ_BYTES = 1 << 18
 _LEAST_ROWS, _MOST_ROWS = 256, 1 << 16
 
 
@@ -51,8 +52,10 @@ class _Parquet:
         import pyarrow.parquet as pq
 
         self._name = source.name
-        # Checked decompression; memory stays with the row group under way.
-        self._file = pq.ParquetFile(source.name, pre_buffer=False, page_checksum_verification=True)
+        # With a buffer pages are read one by one, not a whole group of rows at once.
+        self._file = pq.ParquetFile(
+            source.name, pre_buffer=False, buffer_size=_READ_BYTES, page_checksum_verification=True
+        )
         self.schema = self._file.schema_arrow
         self._rows = _rows_per_batch(len(self.schema))
 
