@@ -216,7 +216,6 @@ def test_a_record_without_an_end_is_given_up(fake: Any, tmp_path: Path) -> None:
         (b"\n\r\n", "blank lines only", None),
         (b"\xef\xbb\xbf\n", "blank lines only", None),
         (b'"a,b\n1,2\n', "quote in the first record is never closed", None),
-        ("a,b\n".encode("utf-16"), "is encoded as UTF-16", "iconv"),
         (b"PAR1\x15\x04", "is a Parquet file; a CSV file is expected", None),
         (b"PK\x03\x04\x14", "is a zip archive, as Excel workbooks", None),
         (b"\x80\x04\x95\x00", "is a pickle, as joblib models are", None),

@@ -5,6 +5,7 @@ replaces the one before in one step. Whatever the output holds beyond it is cut 
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 from pathlib import Path
@@ -102,10 +103,9 @@ class CheckpointFile:
 def describe_job(source: "Source", predictor: "Predictor", options: "BatchOptions") -> Job:
     """What a later run must have in common with this one to continue it."""
     model = (options.model_digest, predictor.engine.value, predictor.signature)
-    chosen = (
-        *(options.output, options.columns, options.header, options.batch_rows),
-        *(options.prediction_column, options.delimiter, options.block_bytes, options.on_error),
-    )
+    same = {"resume", "model_digest", "checkpoint_seconds", "threads", "max_errors"}
+    names = [field.name for field in dataclasses.fields(options) if field.name not in same]
+    chosen = tuple((name, getattr(options, name)) for name in names)
     return Job(_input_digest(source), _digest(model), _digest(chosen))
 
 

@@ -20,6 +20,7 @@ from mlserve_cli.tables import buffers
 from mlserve_cli.tables.arrow_batch import to_arrow
 from mlserve_cli.tables.compression import compress
 from mlserve_cli.tables.csv_table import CsvTable, csv_text
+from mlserve_cli.tables.encodings import UTF_8, encode
 from mlserve_cli.tables.formats import Compression, FileType, Format
 from mlserve_cli.tables.interface import Rows, Table
 from mlserve_cli.tables.jsonl_table import JsonlTable
@@ -130,15 +131,21 @@ class _Splicing(_Text):
     def head(self) -> bytes:
         if isinstance(self._table, JsonlTable):
             return b""
-        return compress(self._table.header(self._names), self.compression)
+        return b"".join(self._as_it_came([self._table.header(self._names)]))
+
+    def _as_it_came(self, data: "list[bytes | memoryview]") -> list[Payload]:
+        if self._table.encoding != UTF_8:
+            data = [encode(b"".join(data), self._table.encoding)]
+        return self._compressed(data)
 
     def encode(self, rows: Rows, columns: Sequence[NDArray[Any]]) -> list[Payload]:
         text: TextRows = rows  # type: ignore[assignment]
         if isinstance(self._table, JsonlTable):
             pairs = zip(self._names, columns, strict=True) if columns else ()
-            return self._compressed(text.joined([as_json(name, values) for name, values in pairs]))
-        delimiter = self._table.delimiter
-        return self._compressed(text.joined([as_text(values, delimiter) for values in columns]))
+            return self._as_it_came(text.joined([as_json(name, values) for name, values in pairs]))
+        delimiter, decimal = self._table.delimiter, self._table.decimal
+        texts = [as_text(values, delimiter, decimal) for values in columns]
+        return self._as_it_came(text.joined(texts))
 
 
 class _Csv(_Text):

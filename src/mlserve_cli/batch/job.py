@@ -65,7 +65,7 @@ def predict_file(
     started = clock()
     options = options or BatchOptions()
     check_formats(str(source), str(destination), options.table)
-    with Source(source) as stream:
+    with Source(source, encoding=options.encoding) as stream:
         table = open_table(stream, predictor.signature, options.table)
         names = added_names(predictor.signature, options, table.columns)
         encoder = open_encoder(table, str(destination), names)

@@ -36,7 +36,10 @@ class BatchOptions:
         batch_rows: The most rows to score in one call; None scores a block in one call.
         prediction_column: Name of the column with the predicted values. Where the model predicts
             several values, another name than `prediction` is put before each of their names.
-        delimiter: What separates two fields; None means a tab for .tsv, else a comma.
+        delimiter: What separates two fields; None means a tab for .tsv, else a comma, or what the
+            header shows where the comma separates nothing.
+        decimal: What stands before the fraction of a number: a point or a comma.
+        encoding: Encoding of a text; None takes UTF-16 where a byte order mark says so, else UTF-8.
         block_bytes: How much of the input is read, parsed and scored at once.
         threads: How many blocks are scored at the same time.
         on_error: Whether a row that cannot be scored ends the job, or goes to a file of errors.
@@ -53,6 +56,8 @@ class BatchOptions:
     batch_rows: int | None = None
     prediction_column: str = "prediction"
     delimiter: str | None = None
+    decimal: str = "."
+    encoding: str | None = None
     block_bytes: int = BLOCK_BYTES
     threads: int = 2
     on_error: OnError = OnError.FAIL
@@ -77,7 +82,9 @@ class BatchOptions:
     @property
     def table(self) -> TableOptions:
         """The part that says how to read the input."""
-        return TableOptions(self.columns, self.header, self.delimiter, self.block_bytes)
+        return TableOptions(
+            self.columns, self.header, self.delimiter, self.decimal, self.block_bytes
+        )
 
 
 @dataclass(frozen=True, slots=True)

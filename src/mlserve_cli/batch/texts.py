@@ -16,12 +16,13 @@ from mlserve_cli.tables import buffers
 from mlserve_cli.tables.csv_table import csv_text
 
 
-def as_text(values: NDArray[Any], delimiter: str) -> pa.BinaryArray:
+def as_text(values: NDArray[Any], delimiter: str, decimal: str = ".") -> pa.BinaryArray:
     """Predicted values, shape `(rows,)`, as CSV fields; missing numbers are `nan`."""
     if values.dtype.kind in "iu":
         return buffers.from_numpy(values).cast(pa.string()).cast(pa.binary())
     if values.dtype.kind == "f":
-        return _floats(_arrow_floats(values))
+        texts = _floats(_arrow_floats(values))
+        return texts if decimal == "." else pc.replace_substring(texts, b".", decimal.encode())
     return _each(values, lambda value: csv_text(_plain(value), delimiter).encode())
 
 

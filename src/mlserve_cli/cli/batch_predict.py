@@ -86,7 +86,21 @@ def batch_predict(
     ] = True,
     delimiter: Annotated[
         str | None,
-        typer.Option(metavar="CHAR", help="Between fields. Default: a tab for .tsv, else a comma."),
+        typer.Option(
+            metavar="CHAR",
+            help="Between fields. Default: a tab for .tsv, else a comma or what the header shows.",
+        ),
+    ] = None,
+    decimal: Annotated[
+        str, typer.Option(metavar="CHAR", help="Before the fraction of a number: a point or ','.")
+    ] = ".",
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of the text, which is written as it came, such as windows-1252. Default: UTF-8, "
+            "or UTF-16 where the file begins so.",
+        ),
     ] = None,
     prediction_column: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the column of predictions.")
@@ -145,6 +159,8 @@ def batch_predict(
         columns=None if columns is None else tuple(next(csv.reader([columns]), ())),
         header=header,
         delimiter=_unescape(delimiter),
+        decimal=decimal,
+        encoding=encoding,
         prediction_column=prediction_column,
         batch_rows=batch_rows,
         on_error=BatchOnError(on_error),

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from mlserve_cli.errors import EngineError, InputError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
 from mlserve_cli.tables.arrow_batch import to_arrow, to_batch
-from mlserve_cli.tables.column_values import BYTES, arrow_type
+from mlserve_cli.tables.column_values import BYTES, TEXT, arrow_type
 from mlserve_cli.tables.fault import TO_UTF_8, RowFaultError
 from mlserve_cli.tables.matching import Matching
 from mlserve_cli.tables.records import Records, count_lines
@@ -34,10 +35,14 @@ class CsvBatchReader:
         matching: Where the model's columns stand in the file.
         signature: What the model takes.
         delimiter: What separates two fields.
+        decimal: What stands before the fraction of a number.
     """
 
-    def __init__(self, matching: Matching, signature: Signature, delimiter: str) -> None:
+    def __init__(
+        self, matching: Matching, signature: Signature, delimiter: str, decimal: str = "."
+    ) -> None:
         self.delimiter = delimiter
+        self._decimal = decimal
         self._signature = signature
         # Columns are parsed under their position, since names may repeat or be missing.
         self._all = [str(position) for position in range(matching.width)]
@@ -69,13 +74,21 @@ class CsvBatchReader:
                 f"The CSV reader finds {table.num_rows} rows in a block where the record scanner "
                 f"finds {len(records)}; this is an error in mlserve, and no row was scored wrongly."
             )
-        chunks = [table.column(name).combine_chunks() for name in self._taken]
+        chunks = [self._with_points(name, table.column(name)) for name in self._taken]
         return to_batch(
             chunks,
             self._signature,
             len(records),
             lambda row: count_lines(data[: records.starts[row]]),
         )
+
+    def _with_points(self, name: str, column: pa.ChunkedArray) -> pa.Array:
+        """Numbers that are converted value by value, in the spelling of Python."""
+        chunk = column.combine_chunks()
+        if self._decimal == "." or chunk.type != BYTES or self._types[name] == TEXT:
+            return chunk
+        # A point separates thousands here, which nobody reads: it must not become a fraction.
+        return pc.replace_substring(pc.replace_substring(chunk, b".", b"'"), b",", b".")
 
     def typed(self, data: bytes, batch: "Batch | None") -> pa.RecordBatch:
         """All columns of a block.
@@ -158,6 +171,7 @@ class CsvBatchReader:
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=self._taken,
                     column_types={**self._types, **dict.fromkeys(lenient, BYTES)},
+                    decimal_point=self._decimal,
                     null_values=NULL_SPELLINGS,
                     strings_can_be_null=True,
                 ),

@@ -1,5 +1,6 @@
 """CSV: raw blocks, of which only the model's columns are parsed and to which values are added."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlserve_cli.errors import InputError
+from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
 from mlserve_cli.tables.csv_batch import CsvBatchReader
@@ -18,7 +19,7 @@ from mlserve_cli.tables.cutting import cut_blocks
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT, Head, read_head
-from mlserve_cli.tables.matching import match_columns
+from mlserve_cli.tables.matching import Matching, match_columns, other_delimiter
 from mlserve_cli.tables.options import TableOptions
 from mlserve_cli.tables.records import (
     Records,
@@ -53,15 +54,42 @@ class CsvTable:
     def __init__(
         self, source: Source, format_: Format | None, signature: Signature, options: TableOptions
     ) -> None:
-        self.delimiter = options.delimiter_for(format_)
         self._source = source
         self._block_bytes = options.block_bytes
-        self._scanner = RecordScanner(self.delimiter.encode())
+        self.encoding = source.encoding
+        self.decimal = options.decimal
+        self.delimiter = options.delimiter_for(format_)
         self._head: Head = read_head(source, self.delimiter, options)
-        matching = match_columns(self._head.fields, signature, options, source.name)
+        matching = self._match(signature, options, format_)
+        if self.delimiter == self.decimal:
+            raise UsageError(
+                f"{source.name}: {self.delimiter!r} cannot separate fields and fractions alike.",
+                hint="Say what separates fields: --delimiter CHARACTER",
+            )
+        self._scanner = RecordScanner(self.delimiter.encode())
         self.columns = matching.names
         self._has_header = options.header
-        self._reader = CsvBatchReader(matching, signature, self.delimiter)
+        self._reader = CsvBatchReader(matching, signature, self.delimiter, self.decimal)
+
+    def _match(
+        self, signature: Signature, options: TableOptions, format_: Format | None
+    ) -> Matching:
+        """Matches the columns; what separates them is looked for where a comma separates none."""
+        try:
+            return match_columns(self._head.fields, signature, options, self._source.name)
+        except InputError:
+            other = None
+            if options.delimiter is None and format_ is not Format.TSV:
+                other = other_delimiter(self._head.fields)
+            if other is None:
+                raise
+            head = self._head.split_by(self._source.name, other, options)
+            matching = match_columns(head.fields, signature, options, self._source.name)
+        self._head, self.delimiter = head, other
+        warnings.warn(
+            f"{self._source.name} separates its fields by {other!r}; so it is read.", stacklevel=2
+        )
+        return matching
 
     @property
     def lines_before_rows(self) -> int:

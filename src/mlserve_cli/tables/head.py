@@ -1,7 +1,7 @@
 """What a CSV file starts with: byte order mark, blank lines and header."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlserve_cli.errors import InputError
 from mlserve_cli.tables.options import TableOptions
@@ -12,7 +12,6 @@ from mlserve_cli.tables.source import Source
 RECORD_BYTES_LIMIT = 64 << 20
 
 _BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 # What is often mistaken for a CSV file, by its first bytes.
 _NOT_TEXT = {
     b"PAR1": "a Parquet file",
@@ -47,6 +46,21 @@ class Head:
     fields: tuple[str, ...]
     rest: bytes
 
+    def split_by(self, name: str, delimiter: str, options: TableOptions) -> "Head":
+        """The same start of the file, its first record split by another delimiter.
+
+        Args:
+            name: Name of the file.
+            delimiter: What separates two fields.
+            options: Whether the first record is a header.
+        """
+        record = self.record
+        if not options.header:
+            scanner = RecordScanner(delimiter.encode())
+            records = scanner.records(self.rest)
+            record = self.rest[records.starts[0] : records.ends[0]]
+        return replace(self, fields=split_record(name, record, delimiter))
+
 
 def read_head(source: Source, delimiter: str, options: TableOptions) -> Head:
     """Reads as much as the first record needs.
@@ -58,11 +72,6 @@ def read_head(source: Source, delimiter: str, options: TableOptions) -> Head:
     data = source.read(wanted)
     if not data:
         raise InputError(f"{source.name} is empty; a header and rows are expected.")
-    if data.startswith(_UTF16_BOMS):
-        raise InputError(
-            f"{source.name} is encoded as UTF-16; UTF-8 is expected.",
-            hint="Convert it with: iconv -f UTF-16 -t UTF-8 FILE > NEW",
-        )
     for magic, found in _NOT_TEXT.items():
         if data.startswith(magic):
             raise InputError(f"{source.name} is {found}; a CSV file is expected.")

@@ -58,6 +58,7 @@ class JsonlTable:
         if not options.header or options.delimiter is not None:
             raise UsageError(f"{source.name} is no CSV file: it has neither header nor delimiter.")
         self._source = source
+        self.encoding = source.encoding
         self._block_bytes = options.block_bytes
         self._first = self._read_first()
         self.columns = self._names(source.name)

@@ -173,13 +173,20 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _other_delimiter(fields: Sequence[str]) -> str | None:
+def other_delimiter(fields: Sequence[str]) -> str | None:
+    """What seems to separate the fields of a record that was taken for a single one."""
     if len(fields) != 1:
         return None
-    for delimiter, typed in _USUAL_DELIMITERS.items():
-        if delimiter in fields[0]:
-            return f"Its only column is {shown(fields[0])}. Add: --delimiter {typed}"
-    return None
+    counts = {delimiter: fields[0].count(delimiter) for delimiter in _USUAL_DELIMITERS}
+    most = max(counts, key=lambda delimiter: counts[delimiter])
+    return most if counts[most] else None
+
+
+def _other_delimiter(fields: Sequence[str]) -> str | None:
+    found = other_delimiter(fields)
+    if found is None:
+        return None
+    return f"Its only column is {shown(fields[0])}. Add: --delimiter {_USUAL_DELIMITERS[found]}"
 
 
 def _similar(missing: Sequence[str], fields: Sequence[str]) -> str | None:

@@ -22,13 +22,19 @@ class TableOptions:
             of all columns of the file. None matches them with the signature.
         header: Whether the first record names the columns.
         delimiter: What separates two fields; None chooses by format.
+        decimal: What stands before the fraction of a number: a point or a comma.
         block_bytes: How much is read, parsed and scored at once.
     """
 
     columns: tuple[str, ...] | None = None
     header: bool = True
     delimiter: str | None = None
+    decimal: str = "."
     block_bytes: int = BLOCK_BYTES
+
+    def __post_init__(self) -> None:
+        if self.decimal not in (".", ","):
+            raise UsageError(f"{self.decimal!r} is no decimal point; it is '.' or ','.")
 
     def delimiter_for(self, format_: Format | None) -> str:
         """The delimiter: as given, else a tab for TSV and a comma for anything else.

@@ -12,6 +12,7 @@ from typing import BinaryIO, Self
 import pyarrow as pa
 
 from mlserve_cli.errors import InputError
+from mlserve_cli.tables.encodings import MARK_BYTES, UTF_8, Readable, Transcoded, encoding_of
 from mlserve_cli.tables.formats import Compression
 
 STANDARD_STREAM = "-"
@@ -55,17 +56,38 @@ class _Counted(io.RawIOBase):
         return count
 
 
+class _Pushed:
+    """A stream that begins with bytes that were read from it already."""
+
+    def __init__(self, head: bytes, stream: Readable) -> None:
+        self._head = head
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        if not self._head:
+            return self._stream.read(size)
+        head, self._head = self._head[:size], self._head[size:]
+        return head
+
+    def forget(self) -> None:
+        """Goes on where the stream itself is."""
+        self._head = b""
+
+
 class Source:
     """An open input: reads decompressed bytes and knows how far it is.
 
     Args:
         path: A file, or `-` for standard input.
+        encoding: Encoding of text that is to be read as UTF-8; None takes UTF-16 where a byte order
+            mark says so, and leaves all else as it is.
 
     Raises:
         InputError: There is no such file, or it cannot be read.
+        UsageError: There is no such encoding.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, encoding: str | None = None) -> None:
         self._standard = str(path) == STANDARD_STREAM
         self.name = "standard input" if self._standard else str(path)
         self._file = self._open(path)
@@ -77,8 +99,13 @@ class Source:
             self._counted = _Counted(self._file)
         self.head = self._counted.head
         self.compression = Compression.of_content(self.head)
-        self._stream: BinaryIO = self._decompressed()
+        self._stream: Readable = self._decompressed()
         self._position = 0
+        try:
+            self.encoding = self._transcode(encoding)
+        except BaseException:
+            self.close()
+            raise
 
     @staticmethod
     def _open(path: str | Path) -> BinaryIO:
@@ -92,6 +119,16 @@ class Source:
             raise InputError(f"{path} is a directory; a file is expected.") from error
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+    def _transcode(self, asked: str | None) -> str:
+        """Reads UTF-8 from now on; the encoding of the input."""
+        with self._reading():
+            head = self._stream.read(MARK_BYTES)
+        self._stream = _Pushed(head, self._stream)
+        encoding = encoding_of(head, asked)
+        if encoding != UTF_8:
+            self._stream = Transcoded(self._stream, encoding, self.name)
+        return encoding
 
     def _decompressed(self) -> BinaryIO:
         if self.compression is Compression.NONE:
@@ -151,8 +188,11 @@ class Source:
         Raises:
             InputError: The input ends before.
         """
-        if self.compression is Compression.NONE and self.size_bytes is not None:
+        plain = self.compression is Compression.NONE and self.encoding == UTF_8
+        if plain and self.size_bytes is not None:
             self._counted.seek_to(position)
+            assert isinstance(self._stream, _Pushed)
+            self._stream.forget()
             self._position = position
         while self._position < position:
             if not self.read(min(position - self._position, _SKIPPED_BYTES)):
