@@ -223,8 +223,6 @@ def test_a_record_without_an_end_is_given_up(fake: Any, tmp_path: Path) -> None:
         (b"x,y\n1,2\n", "lacks the columns 'a', 'b'.", None),
         (b"a,B \n1,2\n", "lacks the column 'b'.", "'b' may be called 'B ' there."),
         (b"a,b,b\n1,2,3\n", "more than one column named 'b'", "Rename"),
-        (b"a;b\n1;2\n", "lacks the columns 'a', 'b'", "--delimiter ';'"),
-        (b"a\tb\n1\t2\n", "lacks the columns 'a', 'b'", "--delimiter '\\t'"),
         (b"1,2\n3,4\n", "seems to have no header; its first line is: '1,2'", "--no-header"),
         (b"1,Adelie\n", "seems to have no header", "--no-header --columns NAME,NAME,..."),
     ],
