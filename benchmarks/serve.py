@@ -1,252 +1,139 @@
-"""How many requests per second, beside FastAPI as tutorials write it and as experts do.
+"""mlserve beside other ways to put a scikit-learn model behind HTTP, in one run.
 
-    python benchmarks/serve.py [--seconds 3] [--rounds 3] [--connections 1,8,32,128] [--rows 1,100]
+    python benchmarks/serve.py --install-peers
+    python benchmarks/serve.py [--servers tutorial,mlserver,nginx] [--connections 1,8,32,128]
 
-All servers run one process each, get the same requests in alternating rounds, and every answer's
-status is counted; one answer per round is compared with the estimator's. Needs `wrk` (apt-get
-install wrk), `orjson` for the fast hand-written server, and two idle cores to mean anything.
+All servers run. They have their turns under load one after the other, and again; medians are shown,
+and how many times mlserve is better: by requests per second, and by processor time per request,
+which other processes disturb less. The load comes from one thread of wrk (Debian: apt-get install
+wrk) on the same processors. The status of every answer is counted, and in each turn labels and
+probabilities of some are compared with the estimator's. Runs on Linux, for its /proc.
 """
 
 import argparse
-import contextlib
-import importlib.util
-import json
-import os
-import re
 import shutil
-import socket
-import subprocess
+import signal
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-COLUMNS = 20
+from serving.environments import find_installed, how_to_install, install
+from serving.measure import Plan
+from serving.models import ModelKind
+from serving.peers import OURS, PEERS, Peer
+from serving.report import show_targets
+from serving.servers import StartError
+from serving.session import Session
 
-TUTORIAL = """
-import joblib
-from fastapi import FastAPI
-from pydantic import BaseModel
+if TYPE_CHECKING:
+    from serving.environments import Installed
 
-app = FastAPI()
-model = joblib.load("model.joblib")
-
-class Request(BaseModel):
-    features: list[float] | list[list[float]]
-
-class Response(BaseModel):
-    prediction: int | list[int]
-    probability: float | list[float]
-
-@app.post("/predict", response_model=Response)
-async def predict(request: Request):
-    many = isinstance(request.features[0], list)
-    rows = request.features if many else [request.features]
-    labels = model.predict(rows)
-    probabilities = model.predict_proba(rows).max(axis=1)
-    if many:
-        return Response(prediction=labels.tolist(), probability=probabilities.tolist())
-    return Response(prediction=int(labels[0]), probability=float(probabilities[0]))
-"""
-
-BY_HAND = """
-import joblib
-import numpy as np
-import orjson
-from fastapi import FastAPI, Request, Response
-
-app = FastAPI()
-model = joblib.load("model.joblib")
-
-@app.post("/predict")
-async def predict(request: Request):
-    features = np.array(orjson.loads(await request.body())["features"])
-    one = features.ndim == 1
-    probabilities = model.predict_proba(features.reshape(1, -1) if one else features)
-    labels = model.classes_[probabilities.argmax(axis=1)]
-    best = probabilities.max(axis=1)
-    answer = {"prediction": labels[0] if one else labels, "probability": best[0] if one else best}
-    return Response(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY),
-                    media_type="application/json")
-"""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one run measured."""
-
-    requests_per_second: float
-    p50_ms: float
-    p99_ms: float
-    cpu_microseconds: float
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A server to measure."""
-
-    name: str
-    command: list[str]
+PEERS_FOLDER = Path(__file__).absolute().parent.parent / ".peers"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", default="1,8,32,128")
-    parser.add_argument("--rows", default="1,100")
-    options = parser.parse_args()
+    """Reads the options, measures and prints."""
+    options = read_options()
+    peers = options.servers
+    if options.install_peers:
+        missing = [peer.title for peer in peers if not install(peer, options.peers_dir)]
+        sys.exit(f"Not installed: {', '.join(missing)}" if missing else 0)
     if not shutil.which("wrk"):
-        print("This benchmark needs wrk: apt-get install wrk")
-        return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        rows, labels = prepare(folder)
-        for count in map(int, options.rows.split(",")):
-            for connections in map(int, options.connections.split(",")):
-                compare(folder, rows[:count], labels[:count], connections, options)
+        sys.exit("This benchmark needs wrk: apt-get install wrk")
+    # So that servers are stopped as they are after Ctrl+C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    installed = find_all(peers, options.peers_dir)
+    plan = Plan(options.rounds, options.seconds)
+    session = Session(installed, plan)
+    print(", ".join(f"{one.peer.title} {one.version}".strip() for one in installed))
+    turns = len(installed) * plan.rounds
+    cases = len(options.models) * len(options.rows) * len(options.connections)
+    print(f"{cases} cases, {turns} turns of {plan.seconds} s in each.", flush=True)
+    try:
+        for kind in options.models:
+            with tempfile.TemporaryDirectory(prefix="mlserve-benchmark-") as folder:
+                session.run(kind, options.rows, options.connections, Path(folder))
+    except StartError as error:
+        sys.exit(str(error))
+    report = session.report()
+    show_targets(report.targets)
+    if options.json:
+        options.json.write_text(report.to_json())
+    if report.our_failures:
+        sys.exit(f"{report.our_failures} answers of mlserve were wrong or did not come.")
 
 
-def prepare(folder: Path) -> tuple[list[list[float]], list[int]]:
-    import joblib
-    from sklearn.datasets import make_classification
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    from mlserve_cli import convert_onnx, save_model
-
-    features, classes = make_classification(
-        4000, COLUMNS, n_informative=12, n_classes=3, random_state=0
+def read_options() -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    add = parser.add_argument
+    names = ", ".join(peer.name for peer in PEERS if peer.name != OURS)
+    add("--servers", type=peers_of, default="default", help=f"default, all, or some of {names}")
+    add(
+        "--models",
+        type=listed(ModelKind, "logistic, forest"),
+        default="logistic,forest",
+        help="what is served: logistic, forest",
     )
-    features = features.round(4)
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    model.fit(features, classes)
-    joblib.dump(model, folder / "model.joblib")
-    save_model(model, name="model", models=folder / "models")
-    convert_onnx("model", models=folder / "models")
-    (folder / "tutorial.py").write_text(TUTORIAL)
-    (folder / "by_hand.py").write_text(BY_HAND)
-    return features[:100].tolist(), model.predict(features[:100]).tolist()
+    add("--rows", type=listed(count, "numbers"), default="1,100", help="in one request")
+    add(
+        "--connections",
+        type=listed(count, "numbers"),
+        default="1,32",
+        help="open at the same time",
+    )
+    add("--seconds", type=count, default=1, help="of one turn of a server")
+    add("--rounds", type=count, default=3, help="turns of each server in each case")
+    add("--peers-dir", type=Path, default=PEERS_FOLDER, help="virtual environments of the servers")
+    add("--install-peers", action="store_true", help="install the servers there and end")
+    add("--json", type=Path, metavar="FILE", help="write every single run there")
+    return parser.parse_args()
 
 
-def contenders() -> list[Contender]:
-    uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning"]
-    mlserve = str(Path(sys.executable).with_name("mlserve"))
-    found = [
-        Contender("mlserve", [mlserve, "serve"]),
-        Contender("mlserve, estimator", [mlserve, "serve", "--engine", "sklearn"]),
-        Contender("FastAPI, tutorial", [*uvicorn, "tutorial:app"]),
-    ]
-    if importlib.util.find_spec("orjson"):
-        found.append(Contender("FastAPI, by hand", [*uvicorn, "by_hand:app"]))
-    else:
-        print("Without orjson there is no FastAPI by hand: pip install orjson")
-    return found
+def peers_of(text: str) -> list[Peer]:
+    """The servers that a text names; mlserve is always one, since all are compared with it."""
+    if text in {"default", "all"}:
+        return [peer for peer in PEERS if peer.is_default or text == "all"]
+    names = text.split(",")
+    unknown = set(names) - {peer.name for peer in PEERS}
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no such server: {', '.join(sorted(unknown))}")
+    return [peer for peer in PEERS if peer.name in {OURS, *names}]
 
 
-def compare(
-    folder: Path,
-    rows: list[list[float]],
-    labels: list[int],
-    connections: int,
-    options: argparse.Namespace,
-) -> None:
-    body = json.dumps({"features": rows[0] if len(rows) == 1 else rows})
-    results: dict[str, list[Result]] = {}
-    with contextlib.ExitStack() as stack:
-        servers = [
-            (server.name, *stack.enter_context(running(server, folder, body)))
-            for server in contenders()
-        ]
-        for _ in range(options.rounds):
-            for name, address, process in servers:
-                check(address, body, labels)
-                script = write_script(folder, body)
-                before = cpu_seconds(process)
-                found = load(address, connections, options.seconds, script)
-                used = cpu_seconds(process) - before
-                requests = found.requests_per_second * options.seconds
-                found = replace(found, cpu_microseconds=used / requests * 1e6)
-                results.setdefault(name, []).append(found)
-    print(f"\n{len(rows)} row(s) per request, {connections} connection(s)")
-    print(f"{'server':22}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'CPU us':>9}")
-    tutorial = median([run.requests_per_second for run in results["FastAPI, tutorial"]])
-    for name, runs in results.items():
-        rate = median([run.requests_per_second for run in runs])
-        p50, p99 = median([run.p50_ms for run in runs]), median([run.p99_ms for run in runs])
-        print(f"{name:22}{rate:12,.0f}{p50:9.2f}{p99:9.2f}{rate / tutorial:8.1f}", end="")
-        print(f"{median([run.cpu_microseconds for run in runs]):9.1f}", flush=True)
+def listed(item: Callable[[str], Any], expected: str) -> Callable[[str], list[Any]]:
+    """What reads values that are separated by commas."""
 
-
-@contextlib.contextmanager
-def running(server: Contender, folder: Path, body: str) -> Iterator[tuple[str, int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with subprocess.Popen(
-        [*server.command, "--port", str(port)], cwd=folder, stdout=subprocess.DEVNULL
-    ) as process:
+    def values(text: str) -> list[Any]:
         try:
-            address = f"http://127.0.0.1:{port}/predict"
-            for _ in range(300):
-                with contextlib.suppress(OSError):
-                    ask(address, body)
-                    break
-                time.sleep(0.1)
-            yield address, process.pid
-        finally:
-            process.terminate()
+            return [item(part) for part in text.split(",")]
+        except ValueError as error:
+            message = f"expected {expected}, separated by commas; found '{text}'"
+            raise argparse.ArgumentTypeError(message) from error
+
+    return values
 
 
-def ask(address: str, body: str) -> dict[str, object]:
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(address, body.encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as response:
-        answer: dict[str, object] = json.load(response)
-        return answer
+def count(text: str) -> int:
+    """A number of things, from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
-def check(address: str, body: str, labels: list[int]) -> None:
-    answer = ask(address, body)
-    found = answer.get("predictions", answer.get("prediction"))
-    expected = labels if isinstance(found, list) else labels[0]
-    assert found == expected, f"{address} answered {found}, expected {expected}"
-
-
-def cpu_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def write_script(folder: Path, body: str) -> Path:
-    script = folder / "request.lua"
-    script.write_text(
-        f"wrk.method = 'POST'\nwrk.body = '{body}'\n"
-        "wrk.headers['Content-Type'] = 'application/json'\n"
-        "function done(summary, latency)\n"
-        "  io.write(string.format('RESULT %d %d %d %d %d\\n', summary.requests, summary.duration,\n"
-        "    latency:percentile(50), latency:percentile(99),\n"
-        "    summary.errors.status + summary.errors.read + summary.errors.timeout))\nend\n"
-    )
-    return script
-
-
-def load(address: str, connections: int, seconds: int, script: Path) -> Result:
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), address]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    match = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", output)
-    assert match is not None, output
-    requests, microseconds, p50, p99, errors = map(int, match.groups())
-    assert errors == 0, f"{errors} requests failed at {address}"
-    return Result(requests / microseconds * 1e6, p50 / 1e3, p99 / 1e3, 0.0)
-
-
-def median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+def find_all(peers: list[Peer], folder: Path) -> "list[Installed]":
+    """The servers that are installed; says how to install the others."""
+    found = []
+    for peer in peers:
+        installed = find_installed(peer, folder)
+        if installed is None:
+            print(f"Not installed: {peer.title}. {how_to_install(peer, folder)}")
+        else:
+            found.append(installed)
+    return found
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class EstimatorPredictor:
         self._signature = signature
         self._feed = _feed_of(estimator, signature)
         self._score = _scoring_method(estimator)
+        self._classes = _classes_by_probability(estimator)
 
     @property
     def engine(self) -> Engine:
@@ -65,12 +66,12 @@ class EstimatorPredictor:
                 f"{name} gives no probabilities.", hint="Ask for labels only: --output label"
             )
         rows = self._arrange(batch)
-        return Prediction(
-            labels=self.score(rows),
-            probabilities=_probabilities(self._call(self.estimator.predict_proba, rows))
-            if probabilities
-            else None,
-        )
+        if not probabilities:
+            return Prediction(self.score(rows))
+        found = _probabilities(self._call(self.estimator.predict_proba, rows))
+        if self._classes is not None and len(found) == len(rows):
+            return Prediction(self._classes.take(found.argmax(axis=1)), found)
+        return Prediction(self.score(rows), found)
 
     def score(self, rows: Any) -> "NDArray[Any]":
         """Predicted values of rows that are what the estimator itself takes.
@@ -161,6 +162,30 @@ def _scoring_method(estimator: Any) -> "Callable[[Any], Any]":
         raise UsageError(f"{kind} cannot score new rows: it has neither predict nor transform.")
 
     return refuse
+
+
+# Classifiers of scikit-learn whose `predict` is the class with the highest `predict_proba`, in the
+# same arithmetic: one call gives both.
+_LIKELIEST = frozenset(
+    {
+        "BaggingClassifier",
+        "CalibratedClassifierCV",
+        "DecisionTreeClassifier",
+        "ExtraTreeClassifier",
+        "ExtraTreesClassifier",
+        "RandomForestClassifier",
+    }
+)
+
+
+def _classes_by_probability(estimator: Any) -> "NDArray[Any] | None":
+    """Classes of a model that predicts the likeliest one; None where that is not known."""
+    while steps := getattr(estimator, "steps", None):
+        estimator = steps[-1][1]
+    kind = type(estimator)
+    known = kind.__module__.startswith("sklearn.") and kind.__name__ in _LIKELIEST
+    classes = getattr(estimator, "classes_", None)
+    return classes if known and isinstance(classes, np.ndarray) else None
 
 
 def _dense(values: Any) -> "NDArray[Any]":
