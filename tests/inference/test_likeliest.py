@@ -51,6 +51,11 @@ def test_a_forest_runs_once(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = EstimatorPredictor(forest, describe_estimator(forest))
     calls: list[int] = []
     scored = forest.predict_proba
-    monkeypatch.setattr(forest, "predict_proba", lambda rows: calls.append(1) or scored(rows))
+
+    def counted(rows: Any) -> Any:
+        calls.append(len(rows))
+        return scored(rows)
+
+    monkeypatch.setattr(forest, "predict_proba", counted)
     predictor.predict(_X, probabilities=True)
     assert len(calls) == 1
