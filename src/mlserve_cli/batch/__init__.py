@@ -1,5 +1,6 @@
 """Files scored in bounded memory."""
 
+from mlserve_cli.batch.folder import is_many, predict_folder
 from mlserve_cli.batch.job import BatchPredictor, predict_file
 from mlserve_cli.batch.options import BatchOptions, BatchReport, OnError, Output, Progress
 
@@ -10,5 +11,7 @@ __all__ = [
     "OnError",
     "Output",
     "Progress",
+    "is_many",
     "predict_file",
+    "predict_folder",
 ]

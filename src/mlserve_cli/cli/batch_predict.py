@@ -55,14 +55,15 @@ def batch_predict(
         typer.Argument(
             metavar="IN",
             help="File in CSV, TSV or JSON Lines (plain, .gz, .zst, .bz2), Parquet, Arrow, npy or "
-            "npz; - is CSV from stdin.",
+            "npz; - is CSV from stdin. A folder or a quoted pattern means all its files.",
         ),
     ],
     destination: Annotated[
         str,
         typer.Argument(
             metavar="OUT",
-            help="File to write; its suffix says in which format, and how compressed. - is stdout.",
+            help="File to write; its suffix says in which format, and how compressed. - is stdout. "
+            "For several files: a folder.",
         ),
     ],
     model: Model = None,
@@ -194,13 +195,15 @@ def _unescape(delimiter: str | None) -> str | None:
 def _predict_with_progress(
     source: str, destination: str, predictor: "Predictor", options: "BatchOptions"
 ) -> "BatchReport":
-    from mlserve_cli.batch import predict_file
+    from mlserve_cli.batch import is_many, predict_file, predict_folder
 
+    many = is_many(source)
+    predict = predict_folder if many else predict_file
     # Only what can be continued is worth stopping in order.
-    resumable = destination != "-" and Path(source).is_file()
+    resumable = destination != "-" and (many or Path(source).is_file())
     with stopping() if resumable else nullcontext(lambda: None) as stop_if_asked:
         if not sys.stderr.isatty():
-            return predict_file(
+            return predict(
                 source, destination, predictor, options, progress=lambda _: stop_if_asked()
             )
         with _progress_bar() as bar:
@@ -210,7 +213,7 @@ def _predict_with_progress(
                 bar.update(task, completed=now.bytes_read, total=now.total_bytes, rows=now.rows)
                 stop_if_asked()
 
-            return predict_file(source, destination, predictor, options, progress=show)
+            return predict(source, destination, predictor, options, progress=show)
 
 
 def _progress_bar() -> "ProgressBar":
