@@ -1,5 +1,6 @@
 """Files scored in bounded memory."""
 
+from mlserve_cli.batch.estimate import estimate_rows
 from mlserve_cli.batch.folder import is_many, predict_folder
 from mlserve_cli.batch.job import BatchPredictor, predict_file
 from mlserve_cli.batch.options import BatchOptions, BatchReport, OnError, Output, Progress
@@ -11,6 +12,7 @@ __all__ = [
     "OnError",
     "Output",
     "Progress",
+    "estimate_rows",
     "is_many",
     "predict_file",
     "predict_folder",

@@ -141,19 +141,24 @@ def batch_predict(
     if json and destination == "-":
         raise UsageError("--json and OUT - would both write to stdout; choose one.")
     with working("Loading the model"):
-        from mlserve_cli.batch import BatchOptions
+        from mlserve_cli.batch import BatchOptions, estimate_rows
         from mlserve_cli.batch import OnError as BatchOnError
         from mlserve_cli.batch import Output as BatchOutput
         from mlserve_cli.inference.predictor import Engine
+        from mlserve_cli.serialization.engine_choice import choose_engine
         from mlserve_cli.serialization.load import load_predictor, model_digest
+        from mlserve_cli.serialization.models import find_model
 
-        predictor = load_predictor(
-            model,
-            engine=None if engine is EngineChoice.AUTO else Engine(engine),
-            rows_per_call=batch_rows or _ROWS_PER_BLOCK,
-            models=models,
-            trust=trust or (),
-        )
+        reason = "asked for"
+        chosen = None if engine is EngineChoice.AUTO else Engine(engine)
+        if chosen is None:
+            choice = choose_engine(
+                find_model(model, models=models),
+                batch_rows or _ROWS_PER_BLOCK,
+                estimate_rows(source),
+            )
+            chosen, reason = choice.engine, choice.reason
+        predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())
     options = BatchOptions(
         output=BatchOutput(output),
         # Names with commas are quoted, as in the file.
@@ -173,14 +178,16 @@ def batch_predict(
     if json:
         print_json(report)
     else:
-        typer.echo(_told(report), err=True)
+        typer.echo(_told(report, reason), err=True)
     if report.skipped:
         raise typer.Exit(InputError.exit_code)
 
 
-def _told(report: "BatchReport") -> str:
-    speed = f"{report.rows_per_second:,.0f} rows/s ({report.engine})"
-    lines = [f"{report.rows:,} rows in {report.seconds:.2f} s, {speed}"]
+def _told(report: "BatchReport", reason: str) -> str:
+    lines = [
+        f"{report.rows:,} rows in {report.seconds:.2f} s, {report.rows_per_second:,.0f} rows/s",
+        f"Scored with {report.engine}: {reason}.",
+    ]
     if report.resumed_rows:
         lines.append(f"The first {report.resumed_rows:,} rows were finished before.")
     if report.skipped:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.errors import UsageError
 from mlserve_cli.inference.predictor import Engine, Predictor
+from mlserve_cli.serialization.engine_choice import choose_engine
 from mlserve_cli.serialization.libraries import warn_on_skew
 from mlserve_cli.serialization.model_format import ModelFormat
 from mlserve_cli.serialization.models import DEFAULT_MODELS, ModelFile, find_model
@@ -15,9 +16,6 @@ from mlserve_cli.serialization.repository import Artifact
 
 if TYPE_CHECKING:
     from mlserve_cli.signature import Signature
-
-
-_LEAST_RATIO = 0.5
 
 
 def load_model(
@@ -51,6 +49,7 @@ def load_predictor(
     *,
     engine: Engine | None = None,
     rows_per_call: int = 1,
+    total_rows: int | None = None,
     models: str | Path = DEFAULT_MODELS,
     trust: Collection[str] = (),
 ) -> Predictor:
@@ -58,9 +57,9 @@ def load_predictor(
 
     Args:
         model: See `load_model`.
-        engine: Where scoring runs; None takes ONNX where the model has it, it agrees with the
-            estimator, and it was not measured to be twice as slow, else the estimator.
+        engine: Where scoring runs; None takes what `choose_engine` chooses.
         rows_per_call: How many rows will be scored at once, for that choice.
+        total_rows: How many rows there will be, for that choice.
         models: Folder of the model repository.
         trust: Types to load although mlserve does not know them, as `module.Name`.
 
@@ -69,7 +68,8 @@ def load_predictor(
         MlserveError: As `load_model`.
     """
     found = find_model(model, models=models)
-    onnx = None if engine is Engine.SKLEARN else _onnx_file(found, engine, rows_per_call)
+    wanted = engine or choose_engine(found, rows_per_call, total_rows).engine
+    onnx = _onnx_file(found) if wanted is Engine.ONNX else None
     if onnx is not None:
         from mlserve_cli.inference.onnx import OnnxPredictor
 
@@ -124,20 +124,9 @@ def load_estimator(found: Artifact | ModelFile, trust: Collection[str]) -> Any:
     return read_estimator(found.path, found.format, trust)
 
 
-def _onnx_file(
-    found: Artifact | ModelFile, engine: Engine | None, rows_per_call: int
-) -> Path | None:
+def _onnx_file(found: Artifact | ModelFile) -> Path | None:
     if isinstance(found, ModelFile):
         return found.path if found.format is ModelFormat.ONNX else None
-    converted = found.manifest.onnx
-    has_estimator = found.manifest.format is not ModelFormat.ONNX
-    if converted is not None and has_estimator and engine is None:
-        measured = [speed for speed in converted.speeds if speed.rows <= rows_per_call]
-        # Less than twice as slow is made up for by not importing scikit-learn.
-        slow = bool(measured) and measured[-1].ratio < _LEAST_RATIO
-        # What does not agree was kept with --allow-mismatch, for those who ask for it.
-        if slow or not converted.parity.passed:
-            return None
     name = file_name(ModelFormat.ONNX)
     return found.file(name) if found.entry(name) else None
 
