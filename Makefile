@@ -8,11 +8,12 @@ VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_versio
 CREATED := .venv/.created-$(VERSION)
 INSTALLED := .venv/.installed
 TESTABLE := .venv/.installed-test
+CLIENTS := .venv/.installed-clients
 PINNED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # pytest's own closing line is the last one, whatever directory make was called from.
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test docs bench constraints clean
+.PHONY: help demo test docs bench system clients constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -24,7 +25,7 @@ help: ## Show this list.
 demo: $(INSTALLED) ## Install into .venv and run the demonstration.
 	@$(BIN)/mlserve demo
 
-test: $(TESTABLE) ## Run every check: style, types, imports, documentation, tests.
+test: $(TESTABLE) $(CLIENTS) system ## Run every check: style, types, imports, documentation, tests.
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
@@ -32,6 +33,18 @@ test: $(TESTABLE) ## Run every check: style, types, imports, documentation, test
 	$(BIN)/python docs/generate.py --check
 	@# Workers that each start a thread per core would wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+clients: $(CLIENTS) ## Install clients of other projects, for the tests.
+
+# Tests that lack one of these are skipped.
+system: ## Install a browser and Prometheus's tools on Debian, as root.
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  ! { command -v chromium && command -v promtool; } >/dev/null; then \
+	  echo 'Installing chromium and prometheus for the tests.'; \
+	  { apt-get update && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install --yes --no-install-recommends chromium prometheus prometheus-alertmanager; \
+	  } >/dev/null 2>&1 || echo 'They could not be installed; the tests that need them are skipped.'; \
+	fi
 
 docs: $(TESTABLE) ## Write docs/reference and the README's outputs anew.
 	$(BIN)/python docs/generate.py
@@ -72,5 +85,11 @@ $(INSTALLED): pyproject.toml constraints.txt $(CREATED)
 	@touch $@
 
 $(TESTABLE): pyproject.toml constraints.txt $(CREATED)
-	@$(PINNED) --editable '.[boosting,flask,test]'
+	@$(PINNED) --editable '.[boosting,flask,grpc,test]'
 	@touch $@ $(INSTALLED)
+
+$(CLIENTS): tests/serving/client_requirements.txt $(CREATED)
+	@"$(PYTHON)" -m venv --clear .venv/clients
+	@.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-compile --requirement tests/serving/client_requirements.txt
+	@touch $@

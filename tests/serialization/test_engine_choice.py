@@ -54,5 +54,5 @@ def test_a_bare_file_leaves_no_choice() -> None:
         (ModelFormat.ONNX, Engine.ONNX),
         (ModelFormat.PICKLE, Engine.SKLEARN),
     ):
-        found = ModelFile(path=Path("model"), format=format_)
+        found = ModelFile(Path("model"), format_, "model")
         assert choose_engine(found).engine is expected
