@@ -121,8 +121,12 @@ Serve = Callable[..., contextlib.AbstractContextManager[Server]]
 
 
 @contextlib.contextmanager
-def serve_in_process(root: Path, *arguments: str | Path, **environment: str) -> Iterator[Server]:
+def serve_in_process(
+    root: Path, *arguments: str | Path, max_files: int | None = None, **environment: str
+) -> Iterator[Server]:
     command = [Path(sys.executable).with_name("mlserve"), "serve", "--port", "0", *arguments]
+    if max_files is not None:
+        command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(max_files), *command]
     process = subprocess.Popen(
         command,
         env={"MLSERVE_MODELS": str(root), "PATH": "/usr/bin:/bin", "COLUMNS": "100", **environment},

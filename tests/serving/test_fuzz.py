@@ -5,7 +5,8 @@ import random
 
 import pytest
 from tests.serving.conftest import Server
-from tests.serving.test_server import CORPUS, exchange, post
+from tests.serving.corpus import CORPUS
+from tests.serving.test_server import exchange, post
 
 TOKENS = (
     *(b"null", b"true", b"1e999", b"-1", b'"x"', b"[", b"]", b"{}", b"[]", b"NaN", b"9" * 400),

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.serving.conftest import Server, Trained
+from tests.serving.conftest import Serve, Trained
 
 # In a process of its own: gevent, which the client imports, patches what others use.
 SESSION = """
@@ -30,6 +30,29 @@ for binary in (True, False):
         wanted = http.InferRequestedOutput("predict_proba", binary_data=binary)
         found = client.infer("iris", [tensor], outputs=[wanted])
         assert found.as_numpy("predict_proba").argmax(axis=1).tolist() == [0, 2]
+for datatype, array in (
+    ("FP32", rows.astype(np.float32)),
+    ("FP16", rows.astype(np.float16)),
+    ("BF16", rows.astype(np.float32)),
+    ("INT64", rows.astype(np.int64)),
+    ("UINT8", rows.astype(np.uint8)),
+):
+    tensor = http.InferInput("input", [2, 4], datatype)
+    tensor.set_data_from_numpy(array)
+    assert client.infer("iris", [tensor]).as_numpy("predict").shape == (2,)
+outputs = [
+    http.InferRequestedOutput("decision_function", binary_data=True),
+    http.InferRequestedOutput("predict", binary_data=False),
+]
+tensor = http.InferInput("input", [2, 4], "FP64")
+tensor.set_data_from_numpy(rows)
+found = client.infer("iris", [tensor], model_version="1", outputs=outputs)
+assert found.as_numpy("decision_function").shape == (2, 3)
+assert found.as_numpy("predict").tolist() == [0, 2]
+body, length = http.InferenceServerClient.generate_request_body([tensor], outputs=outputs)
+assert length
+pending = [client.async_infer("iris", [tensor], request_id=str(i)) for i in range(20)]
+assert [one.get_result().get_response()["id"] for one in pending] == [str(i) for i in range(20)]
 texts = http.InferInput("colour", [1, 1], "BYTES")
 texts.set_data_from_numpy(np.array([["black"]], dtype=object))
 size = http.InferInput("size", [1, 1], "BYTES")
@@ -40,6 +63,11 @@ ages = http.InferInput("age", [1, 1], "INT64")
 ages.set_data_from_numpy(np.array([[1]]))
 found = client.infer("pets", [texts, size, numbers, ages])
 assert found.as_numpy("predict").tolist() == [b"cat"]
+assert client.is_model_ready("iris", "1") and not client.is_model_ready("none")
+client.unload_model("pets")
+assert not client.is_model_ready("pets")
+client.load_model("pets")
+assert client.infer("pets", [texts, size, numbers, ages]).as_numpy("predict").tolist() == [b"cat"]
 assert {model["name"] for model in client.get_model_repository_index()} == {"iris", "pets"}
 try:
     client.infer("none", [numbers])
@@ -50,10 +78,12 @@ else:
 """
 
 
-def test_tritonclient_gets_what_it_asks_for(server: Server, trained: Trained) -> None:
+def test_tritonclient_gets_what_it_asks_for(serve: Serve, trained: Trained) -> None:
     pytest.importorskip("tritonclient")
-    address = server.address.removeprefix("http://")
-    finished = subprocess.run(
-        [sys.executable, "-c", SESSION, address], capture_output=True, text=True, check=False
-    )
+    # It loads and unloads models, which others may want to ask.
+    with serve(trained.root) as running:
+        address = running.address.removeprefix("http://")
+        finished = subprocess.run(
+            [sys.executable, "-c", SESSION, address], capture_output=True, text=True, check=False
+        )
     assert finished.returncode == 0, finished.stderr

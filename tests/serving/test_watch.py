@@ -37,6 +37,12 @@ class RecordingTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.aborted
 
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
 
 async def no_app(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError
@@ -106,3 +112,36 @@ def test_who_waits_for_an_answer_is_not_closed(fake: type[FakePredictor]) -> Non
         return transport.aborted
 
     assert asyncio.run(watch()) is False
+
+
+def test_who_does_not_read_the_answer_is_closed(fake: type[FakePredictor]) -> None:
+    async def watch() -> bool:
+        protocol, transport = await connected(fake)
+        protocol.data_received(REQUEST)
+        protocol.pause_writing()
+        watch = ConnectionWatch(lambda: [protocol], Patience(10, 5))
+        watch.look(0)
+        watch.look(9)
+        assert not transport.aborted
+        protocol.resume_writing()
+        protocol.pause_writing()
+        watch.look(18)
+        assert not transport.aborted
+        watch.look(28)
+        return transport.aborted
+
+    assert asyncio.run(watch()) is True
+
+
+@pytest.mark.parametrize(("crowd", "closed"), [(1, False), (0, True)])
+def test_idle_clients_get_less_time_where_there_are_too_many(
+    fake: type[FakePredictor], crowd: int, closed: bool
+) -> None:
+    async def watch() -> bool:
+        protocol, transport = await connected(fake)
+        watch = ConnectionWatch(lambda: [protocol], Patience(10, 5, 2, crowd))
+        watch.look(0)
+        watch.look(2)
+        return transport.aborted
+
+    assert asyncio.run(watch()) is closed

@@ -28,6 +28,7 @@ _STEPS = (
 )
 
 _SHOWN_ROWS = 5
+_SERVED = "penguins --port 0"
 
 
 def demo(
@@ -36,7 +37,7 @@ def demo(
         typer.Option("--keep", metavar="DIR", help="Leave the files in this folder to play with."),
     ] = None,
 ) -> None:
-    """Train, save, inspect and use a model on real data, showing each command.
+    """Train, save, inspect, use and serve a model on real data, showing each command.
 
     The data are 344 penguins (Gorman, Williams and Fraser 2014, CC0), measured from 2007 to 2009.
     """
@@ -71,6 +72,21 @@ def _run() -> None:
     lines = Path("scored.csv").read_text(encoding="utf-8").splitlines()
     console.print("\n".join(lines[: _SHOWN_ROWS + 1]))
     _print_accuracy(lines)
+    _serve()
+
+
+def _serve() -> None:
+    from mlserve_cli.demo.server import running_server
+
+    console = stdout()
+    console.print("\n# Serve it on a free port, ask it over HTTP, stop it.", style="dim")
+    _print_command(f"mlserve serve {_SERVED} &")
+    with running_server(_SERVED) as server:
+        console.print(server.announced.rstrip())
+        _print_command(server.curl)
+        console.print(server.ask())
+        _print_command("kill %1")
+    console.print("The server has finished what it was asked, and ended with exit code 0.")
 
 
 def _print_accuracy(lines: list[str]) -> None:

@@ -1,7 +1,7 @@
 """`mlserve serve`."""
 
 import shlex
-import socket
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlserve_cli.cli.options import DEFAULT_MODELS, Models, Trust, complete_model
-from mlserve_cli.cli.output import working
 from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from mlserve_cli.serving.gateway import Gateway
+    from mlserve_cli.serving.run import RunningServer
+    from mlserve_cli.serving.tls import Tls
 
 
 class LogFormatChoice(StrEnum):
@@ -43,6 +43,7 @@ def serve(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL]...",
+            envvar=["MLSERVE_MODEL", "MODEL_PATH", "AIP_STORAGE_URI"],
             help="Model files, artifacts, NAME or NAME/VERSION. Default: the newest version of "
             "every model in the repository.",
             autocompletion=complete_model,
@@ -60,6 +61,16 @@ def serve(
             help="Port to listen on; 0 takes a free one.",
         ),
     ] = 8000,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            envvar="MLSERVE_GRPC_PORT",
+            help="Port for the Open Inference Protocol over gRPC; 0 takes a free one (extra "
+            "`grpc`).",
+        ),
+    ] = None,
     workers: Annotated[
         int,
         typer.Option(
@@ -143,89 +154,110 @@ def serve(
             help="Look for new versions this often and take them over without a failed request.",
         ),
     ] = None,
+    predict_path: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            envvar=["MLSERVE_PREDICT_PATH", "AIP_PREDICT_ROUTE"],
+            help='Answer {"instances": [..]} at this address too, as Vertex AI asks.',
+        ),
+    ] = None,
+    health_path: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            envvar=["MLSERVE_HEALTH_PATH", "AIP_HEALTH_ROUTE"],
+            help="Say at this address too whether the server is ready.",
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormatChoice,
         typer.Option(envvar="MLSERVE_LOG_FORMAT", help="How events are written to stderr."),
     ] = LogFormatChoice.TEXT,
+    access_log: Annotated[
+        bool,
+        typer.Option(
+            "--access-log/--no-access-log",
+            envvar="MLSERVE_ACCESS_LOG",
+            help="Write a line to stderr for every request, not only for those that failed by the "
+            "server's fault.",
+        ),
+    ] = False,
     models: Models = DEFAULT_MODELS,
     trust: Trust = None,
 ) -> None:
     """Serve models over HTTP.
 
     Speaks its own /predict, the Open Inference Protocol (/v2), MLflow's and SageMaker's
-    /invocations and TensorFlow Serving's /v1, all on one port. SIGTERM finishes what is in flight.
+    /invocations and TensorFlow Serving's /v1, all on one port; with --grpc-port the Open Inference
+    Protocol over gRPC too. SIGTERM finishes what is in flight.
     """
-    if (ssl_certfile is None) != (ssl_keyfile is None):
-        raise UsageError("--ssl-certfile and --ssl-keyfile belong together; one is missing.")
-    if framework is Framework.FLASK and (ssl_certfile or reload_models):
-        raise UsageError("--framework flask has neither TLS nor --reload-models.")
-    with working("Loading the models"):
-        from mlserve_cli.inference.predictor import Engine
-        from mlserve_cli.serving.gateway import Gateway, GatewayOptions
-        from mlserve_cli.serving.loading import ModelSource
-        from mlserve_cli.serving.logs import LogFormat, configure_logs
-        from mlserve_cli.serving.scheduling import Limits
-        from mlserve_cli.serving.security import ApiKeys
-        from mlserve_cli.serving.server import ServerOptions, bind, run_server
-        from mlserve_cli.serving.service import PredictionService
-        from mlserve_cli.serving.wsgi_server import run_wsgi_server
+    if sys.stderr.isatty():
+        typer.echo("Loading the models ...", err=True)
+    from mlserve_cli.inference.predictor import Engine
+    from mlserve_cli.serving.gateway import GatewayOptions
+    from mlserve_cli.serving.loading import ModelSource
+    from mlserve_cli.serving.logs import LogFormat, configure_logs
+    from mlserve_cli.serving.request_log import RequestLog
+    from mlserve_cli.serving.routes import PlatformPaths
+    from mlserve_cli.serving.run import Framework, ServerOptions, serve_models
+    from mlserve_cli.serving.scheduling import Limits
+    from mlserve_cli.serving.security import ApiKeys
 
-        configure_logs(LogFormat(log_format))
-        # A version or a file that was named is meant, not its successor.
-        followed = tuple(name for name in model if _is_name(name)) if model else None
-        server = ServerOptions(host, port, ssl_certfile, ssl_keyfile, reload_models, followed)
-        options = GatewayOptions(
-            Limits(max_batch_rows, max_queue, timeout), max_body_bytes, ApiKeys(api_key_file)
-        )
-        listener = bind(server)
-        source = ModelSource(
-            models, None if engine is EngineChoice.AUTO else Engine(engine), tuple(trust or ())
-        )
-        service = PredictionService(source.load_all(model or ()), source=source)
-        gateway = Gateway(service, options)
-    address = _address(listener, host, secure=ssl_certfile is not None)
-
-    def work(number: int = 0) -> None:
-        def announce() -> None:
-            if number == 0:
-                _announce(gateway, address)
-
-        if framework is Framework.FLASK:
-            run_wsgi_server(gateway, listener, announce)
-        else:
-            run_server(gateway, listener, server, announce)
-
-    if workers == 1:
-        work()
-        return
-    from mlserve_cli.serving.workers import Supervisor
-
-    supervisor = Supervisor(workers, work)
-    gateway.metrics.restarts = supervisor.restarts
-    supervisor.run()
+    log = RequestLog(configure_logs(LogFormat(log_format)), logs_all=access_log)
+    source = ModelSource(
+        models, None if engine is EngineChoice.AUTO else Engine(engine), tuple(trust or ())
+    )
+    server = ServerOptions(
+        host,
+        port,
+        workers,
+        Framework(framework),
+        _tls(ssl_certfile, ssl_keyfile),
+        reload_models,
+        grpc_port,
+    )
+    limits = Limits(max_batch_rows, max_queue, timeout)
+    paths = PlatformPaths(predict_path or None, health_path or None)
+    allowed = GatewayOptions(limits, max_body_bytes, ApiKeys(api_key_file), paths, log)
+    serve_models(model or (), source, server, allowed, _announce)
 
 
-def _is_name(model: str) -> bool:
-    return "/" not in model and not Path(model).exists()
+def _tls(certificate: Path | None, key: Path | None) -> "Tls | None":
+    from mlserve_cli.serving.tls import Tls
+
+    if certificate is not None and key is not None:
+        return Tls(certificate, key)
+    if certificate is None and key is None:
+        return None
+    missing = "--ssl-certfile" if certificate is None else "--ssl-keyfile"
+    raise UsageError(
+        f"{missing} is missing: TLS takes a certificate and its key.",
+        hint="Give both --ssl-certfile FILE and --ssl-keyfile FILE, or none.",
+    )
 
 
-def _address(listener: socket.socket, host: str, *, secure: bool) -> str:
-    port = listener.getsockname()[1]
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104
-    shown = f"[{shown}]" if ":" in shown else shown
-    return f"{'https' if secure else 'http'}://{shown}:{port}"
-
-
-def _announce(gateway: "Gateway", address: str) -> None:
-    found = gateway.service.models()
+def _announce(running: "RunningServer") -> None:
+    service, address = running.gateway.service, running.address
+    found = service.models()
     typer.echo(f"Listening on {address}")
     typer.echo(f"Docs         {address}/docs")
     typer.echo(f"Metrics      {address}/metrics")
+    if running.grpc_address is not None:
+        typer.echo(f"gRPC         {running.grpc_address}")
     for model in found:
         typer.echo(
             f"\nModel {model.name}, version {model.version}, engine {model.predictor.engine}"
         )
         path = "/predict" if len(found) == 1 else f"/models/{model.name}/predict"
-        key = "-H 'Authorization: Bearer KEY' " if gateway.options.keys.required else ""
+        key = "-H 'Authorization: Bearer KEY' " if running.needs_key else ""
         body = shlex.quote(model.example_body.decode())
         typer.echo(f"  curl {key}{address}{path} -d {body}")
+    sys.stdout.flush()
+    if running.is_open:
+        typer.secho("warning: ", fg="yellow", bold=True, err=True, nl=False)
+        typer.echo(
+            "Anybody who reaches this machine can use these models and unload them; "
+            "--api-key-file FILE asks for a key.",
+            err=True,
+        )

@@ -1,5 +1,6 @@
 """The FastAPI application: every address of the server, over the same service as the fast path."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,19 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mlserve_cli.errors import InputError, MlserveError, ModelNotFoundError
-from mlserve_cli.serving.admin import add_admin_routes
+from mlserve_cli.serving.admin import AdminRoute, Asked, admin_routes
 from mlserve_cli.serving.bodies import read_body
 from mlserve_cli.serving.documentation import openapi
 from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Reply, plain_error
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
-from mlserve_cli.serving.guard import Guard, send_reply
+from mlserve_cli.serving.guard import ARRIVAL, Guard, send_reply
 from mlserve_cli.serving.models import service_of
 from mlserve_cli.serving.routes import find_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from mlserve_cli.serving.arrivals import Arrival
     from mlserve_cli.serving.models import Servable
     from mlserve_cli.serving.service import PredictionService
 
@@ -56,23 +58,37 @@ def app_of(gateway: Gateway) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.prepare()
+        refreshing = asyncio.create_task(gateway.metrics.keep_fresh())
         yield
+        refreshing.cancel()
         gateway.scheduler.close()
 
-    app = FastAPI(title="mlserve", lifespan=lifespan, redoc_url=None)
+    # What FastAPI would show at these addresses, `admin_routes` answers for every framework.
+    app = FastAPI(title="mlserve", lifespan=lifespan, openapi_url=None)
     app.openapi = lambda: openapi(gateway.service)  # type: ignore[method-assign]
     app.state.gateway = gateway
 
     async def predict(request: Request) -> Response:
         return await _predict(gateway, request)
 
-    for path in _PREDICTION_PATHS:
+    for path in filter(None, (gateway.options.paths.predict, *_PREDICTION_PATHS)):
         app.add_api_route(path, predict, methods=["POST"], include_in_schema=False)
-    add_admin_routes(app, gateway)
+    for route in admin_routes(gateway):
+        _add_admin_route(app, route, gateway.options.max_body_bytes)
     app.add_exception_handler(MlserveError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    app.add_middleware(Guard, keys=gateway.options.keys)
+    app.add_middleware(Guard, gateway=gateway)
     return app
+
+
+def _add_admin_route(app: FastAPI, route: AdminRoute, max_body_bytes: int) -> None:
+    async def answer(request: Request) -> Response:
+        body = await read_body(request, max_body_bytes) if route.method == "POST" else b""
+        accept = request.headers.get("accept", "")
+        return ReplyResponse(await route.answer(Asked(request.path_params, body, accept)))
+
+    methods = ["GET", "HEAD"] if route.method == "GET" else [route.method]
+    app.add_api_route(route.path, answer, methods=methods, include_in_schema=False)
 
 
 class ReplyResponse(Response):
@@ -88,18 +104,20 @@ class ReplyResponse(Response):
 
 
 async def _predict(gateway: Gateway, request: Request) -> Response:
-    endpoint = find_endpoint(request.url.path)
+    endpoint = find_endpoint(request.url.path, gateway.options.paths)
     if endpoint is None:
         raise HTTPException(404)
     headers = {name: value for name, value in request.headers.raw if name in MEANINGFUL_HEADERS}
+    arrival: Arrival = request.scope[ARRIVAL]
+    arrival.is_counted = True
     try:
         body = await read_body(request, gateway.options.max_body_bytes)
     except MlserveError as error:
-        reply = gateway.finish(endpoint, None, error, gateway.clock())
+        reply = gateway.finish(endpoint, None, error, gateway.clock(), arrival)
         # What is left of the body is not read.
         closing = (*reply.headers, (b"connection", b"close"))
         return ReplyResponse(Reply(reply.body, reply.status, reply.content_type, closing))
-    return ReplyResponse(await gateway.answer(endpoint, body, headers))
+    return ReplyResponse(await gateway.answer(endpoint, body, headers, arrival))
 
 
 async def _answer_error(_: Request, error: Exception) -> Response:
@@ -113,5 +131,9 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
         return ReplyResponse(plain_error(ModelNotFoundError("There is nothing at this address.")))
     reply = plain_error(InputError(f"{request.method} is not answered at this address."))
     allowed: Mapping[str, str] = error.headers or {}
-    headers = tuple((name.lower().encode(), value.encode()) for name, value in allowed.items())
+    headers = tuple(
+        # Methods come in any order.
+        (name.lower().encode(), ", ".join(sorted(value.split(", "))).encode())
+        for name, value in allowed.items()
+    )
     return ReplyResponse(Reply(reply.body, error.status_code, headers=headers))

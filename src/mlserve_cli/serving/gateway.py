@@ -5,23 +5,31 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mlserve_cli.errors import EngineError, MlserveError
+from mlserve_cli.errors import EngineError, MlserveError, ModelNotFoundError
+from mlserve_cli.serving.arrivals import Arrival
 from mlserve_cli.serving.exchange import Call, Headers, Reply, plain_body, too_large
+from mlserve_cli.serving.gauges import log_readings, model_gauges, queue_gauges
 from mlserve_cli.serving.metrics import ServingMetrics
-from mlserve_cli.serving.routes import Endpoint
+from mlserve_cli.serving.refusals import DeadlineError
+from mlserve_cli.serving.request_log import Outcome, RequestLog
+from mlserve_cli.serving.routes import Endpoint, PlatformPaths
 from mlserve_cli.serving.scheduling import Limits, Scheduler
-from mlserve_cli.serving.scoring import score
-from mlserve_cli.serving.security import ApiKeys
+from mlserve_cli.serving.security import OPEN_PATHS, ApiKeys
 
 if TYPE_CHECKING:
+    from mlserve_cli.serving.fleet import Fleet
     from mlserve_cli.serving.model import LoadedModel
-    from mlserve_cli.serving.service import PredictionService
+    from mlserve_cli.serving.service import ModelState, PredictionService
 
 _LOGGER = logging.getLogger("mlserve")
 # Bytes of a request's body, also after its encoding was undone.
 DEFAULT_MAX_BODY_BYTES = 32 << 20
+# How long one worker waits for the others to load what it has loaded, and how often it looks.
+_FOLLOW_SECONDS = 60
+_FOLLOW_LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,20 @@ class GatewayOptions:
         limits: Bounds on what is scored and what waits.
         max_body_bytes: Of one request, also after its encoding was undone.
         keys: API keys.
+        paths: Addresses that a platform asks at.
+        log: Where requests are written down.
     """
 
     limits: Limits = field(default_factory=Limits)
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     keys: ApiKeys = field(default_factory=ApiKeys)
+    paths: PlatformPaths = field(default_factory=PlatformPaths)
+    log: RequestLog = field(default_factory=RequestLog)
+
+    @property
+    def open_paths(self) -> frozenset[str]:
+        """Addresses that need no key."""
+        return OPEN_PATHS | {self.paths.health} if self.paths.health else OPEN_PATHS
 
 
 class Gateway:
@@ -57,8 +74,14 @@ class Gateway:
         self.service = service
         self.options = options or GatewayOptions()
         self.metrics = ServingMetrics()
-        self.scheduler = Scheduler(self.options.limits, self.metrics.count_batch)
+        self.scheduler = Scheduler(self.options.limits, self.metrics.count_batch, clock)
         self.clock = clock
+        self.metrics.collect_from(partial(model_gauges, service))
+        self.metrics.collect_from(partial(queue_gauges, self.scheduler))
+        self.metrics.collect_from(partial(log_readings, self.options.log))
+        # Where there are several workers.
+        self.fleet: Fleet | None = None
+        self._loading = asyncio.Lock()
 
     def prepare(self) -> None:
         """Warms up every model and measures how long its calls take."""
@@ -76,14 +99,77 @@ class Gateway:
     async def load(self, name: str) -> "LoadedModel":
         """Loads the newest version of a model and lets it take over, while requests go on.
 
+        With several workers it returns when all of them have done so.
+
         Raises:
             MlserveError: It cannot be loaded; whatever was served before stays.
         """
-        model = await asyncio.to_thread(self.service.fetch, name)
-        await asyncio.to_thread(self.prepare_model, model)
-        self.service.replace(model)
-        self.scheduler.keep_only(self.service.models())
+        model = await self._take_over(name)
+        await self._have_followed(name, model.version)
         return model
+
+    async def unload(self, name: str) -> None:
+        """Stops to serve a model, in all workers.
+
+        Raises:
+            ModelNotFoundError: It is not served.
+        """
+        self._drop(name)
+        await self._have_followed(name, None)
+
+    async def index(self) -> "list[ModelState]":
+        """Every model that is served or could be loaded, by name."""
+        return await asyncio.to_thread(self.service.index)
+
+    async def catch_up(self) -> None:
+        """Does what other workers were asked to do; see `Fleet`."""
+        assert self.fleet is not None
+        posts, mark = self.fleet.unread()
+        for post in posts:
+            try:
+                if post.version is None:
+                    self._drop(post.name)
+                elif not self.service.serves_only(post.name, post.version):
+                    await self._take_over(post.name, post.version)
+            except ModelNotFoundError:
+                # It was not there in the first place, or its files are gone since.
+                continue
+            # Another worker could; this one goes on with what it has.
+            except Exception:
+                _LOGGER.exception("%s cannot be loaded, though another worker has", post.name)
+        self.fleet.follow(mark)
+
+    async def _take_over(self, name: str, version: int | None = None) -> "LoadedModel":
+        # One at a time: of two versions, the one that was asked for last stays.
+        async with self._loading:
+            model = await asyncio.to_thread(self.service.fetch, name, version)
+            await asyncio.to_thread(self.prepare_model, model)
+            self.service.replace(model)
+            self._forget_old_models()
+        return model
+
+    def _drop(self, name: str) -> None:
+        self.service.remove(name)
+        self._forget_old_models()
+
+    def _forget_old_models(self) -> None:
+        def forget() -> None:
+            self.scheduler.keep_only(self.service.models())
+            self.metrics.forget_all_but(self.service.models())
+
+        forget()
+        # Somebody may still wait for one of them, but no longer than that.
+        asyncio.get_running_loop().call_later(self.options.limits.timeout_seconds, forget)
+
+    async def _have_followed(self, name: str, version: int | None) -> None:
+        if self.fleet is None:
+            return
+        mark = self.fleet.post(name, version)
+        deadline = self.clock() + _FOLLOW_SECONDS
+        while not self.fleet.all_follow(mark):
+            if self.clock() > deadline:
+                raise DeadlineError(f"Not every worker has followed in {_FOLLOW_SECONDS} seconds.")
+            await asyncio.sleep(_FOLLOW_LOOK_SECONDS)
 
     def begin(self, endpoint: Endpoint, body: bytes, headers: Headers) -> Call:
         """The call that a request asks for.
@@ -100,23 +186,56 @@ class Gateway:
             raise too_large(self.options.max_body_bytes) from None
 
     def finish(
-        self, endpoint: Endpoint, call: Call | None, outcome: Reply | MlserveError, started: float
+        self,
+        endpoint: Endpoint,
+        call: Call | None,
+        outcome: Reply | MlserveError,
+        started: float,
+        arrival: Arrival | None = None,
     ) -> Reply:
-        """The reply to a request, counted."""
-        reply = endpoint.protocol.error(outcome) if isinstance(outcome, MlserveError) else outcome
-        model = call.model if call is not None else None
-        if reply.status == 500:
-            _log_failure(endpoint, model, outcome)
-        self.metrics.count_request(
-            model, endpoint.protocol.name, reply.status, self.clock() - started
-        )
-        return reply
+        """The reply to a request, counted, and logged where it must be.
 
-    async def answer(self, endpoint: Endpoint, body: bytes, headers: Headers) -> Reply:
-        """The reply to a request for predictions; errors are replies too."""
+        Args:
+            endpoint: Who was asked.
+            call: What was asked; None where it could not be read.
+            outcome: What became of it.
+            started: When the request was complete, by `clock`.
+            arrival: Where it came from and what it is called.
+        """
+        reply = endpoint.protocol.error(outcome) if isinstance(outcome, MlserveError) else outcome
+        seconds = self.clock() - started
+        protocol = endpoint.protocol.name
+        if arrival is None:
+            arrival = Arrival()
+        sizes = (arrival.size_bytes, len(reply.body))
+        model = call.model if call is not None else self._asked_model(endpoint)
+        self.metrics.count_request(model, protocol, reply.status, seconds, sizes)
+        log = self.options.log
+        # As `needs_name`, which this is too often called for.
+        if reply.status < 400 and not arrival.request_id and not log.logs_all:
+            return reply
+        message = outcome.message if isinstance(outcome, MlserveError) else None
+        rows = None if call is None else call.rows.count
+        fate = Outcome(reply.status, seconds, sizes[1], protocol, model, rows, message)
+        log.write(arrival, fate)
+        return log.named(reply, arrival)
+
+    async def answer(
+        self, endpoint: Endpoint, body: bytes, headers: Headers, arrival: Arrival | None = None
+    ) -> Reply:
+        """The reply to a request for predictions; errors are replies too.
+
+        Args:
+            endpoint: Who is asked.
+            body: The body as it was sent.
+            headers: Of `MEANINGFUL_HEADERS` those that the request has.
+            arrival: Where it came from and what it is called.
+        """
         started = self.clock()
         call: Call | None = None
         outcome: Reply | MlserveError
+        arrival = Arrival() if arrival is None else arrival
+        arrival.size_bytes = len(body)
         try:
             call = self.begin(endpoint, body, headers)
             outcome = await self.scheduler.answer(call)
@@ -126,32 +245,10 @@ class Gateway:
         except Exception:
             _LOGGER.exception("unexpected error")
             outcome = EngineError("The server failed to answer.")
-        return self.finish(endpoint, call, outcome, started)
+        return self.finish(endpoint, call, outcome, started, arrival)
 
-    def answer_now(self, endpoint: Endpoint, body: bytes, headers: Headers) -> Reply:
-        """As `answer`, for callers without an event loop: scored at once, and alone."""
-        started = self.clock()
-        call: Call | None = None
-        outcome: Reply | MlserveError
+    def _asked_model(self, endpoint: Endpoint) -> "LoadedModel | None":
         try:
-            call = self.begin(endpoint, body, headers)
-            max_rows = self.options.limits.max_batch_rows
-            scored = score(call.model, [call.rows], call.wanted, max_rows)
-            outcome = call.answer(scored, 0, call.rows.count)
-        except MlserveError as error:
-            outcome = error
-        # A bug of ours must not show itself to clients.
-        except Exception:
-            _LOGGER.exception("unexpected error")
-            outcome = EngineError("The server failed to answer.")
-        return self.finish(endpoint, call, outcome, started)
-
-
-def _log_failure(
-    endpoint: Endpoint, model: "LoadedModel | None", outcome: Reply | MlserveError
-) -> None:
-    fields = {"protocol": endpoint.protocol.name, "status": 500}
-    if model is not None:
-        fields |= {"model": model.name, "version": model.version}
-    message = outcome.message if isinstance(outcome, MlserveError) else "failed"
-    _LOGGER.error("%s", message, extra=fields)
+            return self.service.resolve(endpoint.name, endpoint.version)
+        except ModelNotFoundError:
+            return None

@@ -1,16 +1,20 @@
-"""The outermost layer of the application: API keys, request ids, unexpected errors."""
+"""The outermost layer of the application: API keys, request ids, counts, unexpected errors."""
 
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.errors import EngineError
+from mlserve_cli.serving.arrivals import REQUEST_ID, Arrival
 from mlserve_cli.serving.exchange import Reply, plain_error
 from mlserve_cli.serving.refusals import UnauthorizedError
-from mlserve_cli.serving.security import KEY_HEADERS, OPEN_PATHS, ApiKeys
+from mlserve_cli.serving.request_log import Outcome
+from mlserve_cli.serving.routes import find_endpoint
+from mlserve_cli.serving.security import KEY_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+
+    from mlserve_cli.serving.gateway import Gateway
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -18,8 +22,8 @@ if TYPE_CHECKING:
     App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 _LOGGER = logging.getLogger("mlserve")
-# What a request id may look like; others are not repeated.
-_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+# Where in the scope of a request its `Arrival` is.
+ARRIVAL = "mlserve.arrival"
 
 
 class Guard:
@@ -27,12 +31,12 @@ class Guard:
 
     Args:
         app: What answers admitted requests.
-        keys: API keys.
+        gateway: Counts them, and says who is admitted.
     """
 
-    def __init__(self, app: "App", keys: ApiKeys) -> None:
+    def __init__(self, app: "App", gateway: "Gateway") -> None:
         self._app = app
-        self._keys = keys
+        self._gateway = gateway
 
     async def __call__(
         self, scope: "MutableMapping[str, Any]", receive: "Receive", send: "Send"
@@ -41,43 +45,87 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        started = self._gateway.clock()
         headers = dict(scope["headers"])
-        answer = _Answer(send, headers.get(b"x-request-id", b""))
+        arrival = scope[ARRIVAL] = self._arrival(scope, headers)
+        answer = _Answer(send, self._gateway, arrival)
         try:
-            given = {name: headers[name] for name in KEY_HEADERS if name in headers}
-            if scope["path"] not in OPEN_PATHS:
-                self._keys.check(given)
+            self._check_key(scope["path"], headers)
             await self._app(scope, receive, answer)
         except UnauthorizedError as error:
             await send_reply(plain_error(error), answer)
         # A bug of ours must not show itself to clients.
         except Exception:
             _LOGGER.exception("unexpected error")
-            if not answer.started:
+            if not answer.status:
                 reply = plain_error(EngineError("The server failed to answer."))
                 await send_reply(reply, answer)
+        if not arrival.is_counted:
+            self._count(scope, answer, self._gateway.clock() - started)
+
+    def _arrival(self, scope: "Mapping[str, Any]", headers: "Mapping[bytes, bytes]") -> Arrival:
+        client = "{}:{}".format(*scope["client"]) if scope.get("client") else ""
+        arrival = Arrival(client, scope["method"], scope["path"])
+        arrival.take_names(headers, self._gateway.options.log.ids)
+        return arrival
+
+    def _check_key(self, path: str, headers: "Mapping[bytes, bytes]") -> None:
+        options = self._gateway.options
+        if path not in options.open_paths:
+            options.keys.check({name: headers[name] for name in KEY_HEADERS if name in headers})
+
+    def _count(self, scope: "Mapping[str, Any]", answer: "_Answer", seconds: float) -> None:
+        """Counts what no gateway has seen: refused requests, and those for no predictions."""
+        gateway = self._gateway
+        metrics = gateway.metrics
+        endpoint = find_endpoint(scope["path"], gateway.options.paths)
+        if endpoint is None:
+            metrics.count_other_request(getattr(scope.get("route"), "path", ""), answer.status)
+        else:
+            sizes = (answer.arrival.size_bytes, answer.size_bytes)
+            metrics.count_request(None, endpoint.protocol.name, answer.status, seconds, sizes)
+        outcome = Outcome(
+            answer.status,
+            seconds,
+            answer.size_bytes,
+            endpoint.protocol.name if endpoint else None,
+            message="failed" if answer.status >= 500 else None,
+        )
+        gateway.options.log.write(answer.arrival, outcome)
 
 
 class _Answer:
-    """Sends an answer with the request's id.
+    """Sends an answer with the request's id, and notes what it says.
 
     Args:
         send: Sends on.
-        request_id: As the client gave it.
+        gateway: Makes ids up.
+        arrival: What the request is called.
     """
 
-    def __init__(self, send: "Send", request_id: bytes) -> None:
-        self.started = False
+    def __init__(self, send: "Send", gateway: "Gateway", arrival: Arrival) -> None:
+        self.status = 0
+        self.size_bytes = 0
+        self.arrival = arrival
         self._send = send
-        self._id = request_id if _REQUEST_ID.fullmatch(request_id) else None
+        self._log = gateway.options.log
 
     async def __call__(self, message: "Message") -> None:
         """Sends one part."""
         if message["type"] == "http.response.start":
-            self.started = True
-            if self._id is not None:
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", self._id)]}
+            self.status = message["status"]
+            message = self._named(message)
+        else:
+            self.size_bytes += len(message.get("body", b""))
         await self._send(message)
+
+    def _named(self, message: "Message") -> "Message":
+        headers = message["headers"]
+        is_named = any(name == REQUEST_ID for name, _ in headers)
+        if is_named or not self._log.needs_name(self.arrival, self.status):
+            return message
+        name = (REQUEST_ID, self._log.name(self.arrival))
+        return {**message, "headers": [*headers, name]}
 
 
 async def send_reply(reply: Reply, send: "Send") -> None:

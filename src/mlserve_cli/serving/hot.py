@@ -2,7 +2,8 @@
 
 Only plain requests are: POST to an address of predictions, HTTP/1.1 with keep-alive, a
 Content-Length, nothing before it that is still unanswered. All others go to the application, which
-gives the same answers.
+gives the same answers. A request that comes in one piece and begins with bytes that were parsed
+before is not parsed again.
 """
 
 import asyncio
@@ -10,26 +11,36 @@ import logging
 from typing import TYPE_CHECKING, ClassVar
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from mlserve_cli.errors import EngineError, InputError, MlserveError
-from mlserve_cli.serving.exchange import JSON, MEANINGFUL_HEADERS, Call, Reply, plain_error
+from mlserve_cli.serving.arrivals import NAMING_HEADERS, REQUEST_ID, Arrival
+from mlserve_cli.serving.connection import Connection
+from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Call, Reply, plain_error
+from mlserve_cli.serving.heads import HEAD_END, AnswerHeads, RequestHead, RequestHeads
+from mlserve_cli.serving.refusals import OverloadedError
 from mlserve_cli.serving.routes import Endpoint, find_endpoint
 from mlserve_cli.serving.security import KEY_HEADERS
+from mlserve_cli.serving.single_rows import SingleRows, may_be_single
 
 if TYPE_CHECKING:
     from mlserve_cli.serving.gateway import Gateway
 
 _LOGGER = logging.getLogger("mlserve")
 # With one of these a request is not plain.
-_NOT_PLAIN = frozenset(
-    {b"expect", b"upgrade", b"transfer-encoding", b"x-request-id", b"traceparent", b"te"}
+_NOT_PLAIN = frozenset({b"expect", b"upgrade", b"transfer-encoding", b"te"})
+_NOTED = frozenset(
+    {
+        *(*MEANINGFUL_HEADERS, *KEY_HEADERS, *NAMING_HEADERS, *_NOT_PLAIN),
+        *(b"content-length", b"connection"),
+    }
 )
-_NOTED = MEANINGFUL_HEADERS | KEY_HEADERS | _NOT_PLAIN | {b"content-length", b"connection"}
 # Request line and header fields together; as nginx and others bound them.
 _MAX_HEAD_BYTES = 64 << 10
-# Addresses and spellings of header fields that are remembered, and lengths of answers.
+# Addresses and spellings of header fields that are remembered.
 _MAX_KNOWN_ADDRESSES = 1024
+# Requests that a client may send on one connection before it has its answers; what it sends beyond
+# is not read, and the last answer closes the connection.
+_MAX_PIPELINED = 128
 
 
 class _HotExchange:
@@ -46,54 +57,69 @@ class _HotExchange:
         self.keep_alive = True
 
 
-class HotProtocol(HttpToolsProtocol):
+class HotProtocol(Connection):
     """One connection. `hot_protocol` gives the class its gateway."""
 
     gateway: ClassVar["Gateway"]
+    max_connections: ClassVar[int]
     endpoints: ClassVar[dict[bytes, Endpoint | None]]
     # What fields are called here, by how clients spell them; None for those that change nothing.
     spellings: ClassVar[dict[bytes, bytes | None]]
-    # Heads of good answers by the length of their body, as long as the default fields hold.
-    heads: ClassVar[dict[int, bytes]]
-    heads_for: ClassVar[list[list[tuple[bytes, bytes]]]]
+    single_rows: ClassVar[SingleRows]
+    request_heads: ClassVar[RequestHeads]
+    answer_heads: ClassVar[AnswerHeads]
 
     # The endpoint of the request under way; None where the application answers it.
     _endpoint: Endpoint | None = None
-    # What waits for its answer.
-    _asked: Endpoint | None = None
+    # What waits for its answer, and since when.
+    _asked: RequestHead
     _call: Call | None = None
+    started = 0.0
     _noted: dict[bytes, bytes]
     _parts: list[bytes]
-    _started = 0.0
+    # The bytes that came last, where a request began with them.
+    _beginning: bytes | None = None
     _head_bytes = 0
     _in_head = True
-    # Counts what happens here, so that the watch can tell whether anything did.
-    events = 0
-    is_reading = False
+    _is_full = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         super().connection_made(transport)
         self._exchange = _HotExchange()
+        self._exchange.keep_alive = not self.gateway.service.draining
         self._headers: list[tuple[bytes, bytes]] = []
-
-    @property
-    def is_answering(self) -> bool:
-        """Whether a complete request waits for its answer."""
-        return not self.is_reading and self.cycle is not None and not self.cycle.response_complete
+        self._arrival = Arrival("{}:{}".format(*self.client) if self.client else "")
+        if len(self.connections) > self.max_connections:
+            self._refuse(plain_error(OverloadedError("Too many connections are open.")))
 
     def close_after_answer(self) -> None:
         """The next answer is the last one on this connection."""
         self._exchange.keep_alive = False
+        # An answer whose head is written already has told that more may be asked.
+        if not self.is_free and not getattr(self.cycle, "response_started", False):
+            self.cycle.keep_alive = False
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        if not self.is_reading and not self._head_bytes:
+            end = data.find(HEAD_END) + 4
+            known = self.request_heads.find(data[:end])
+            cycle = self.cycle
+            if (
+                known is not None
+                and len(data) - end == known.body_bytes
+                and (cycle is None or cycle.response_complete)
+            ):
+                self._begin(known, data[end:])
+                return
+            self._beginning = data
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES and self._is_head_too_large(data):
                 return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -104,6 +130,10 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        if len(self.pipeline) >= _MAX_PIPELINED:
+            self._is_full = True
+            self.cycle.keep_alive = False
+            raise OverloadedError("Too many requests wait on this connection.")
         self.url = b""
         self.expect_100_continue = False
         self._headers = []
@@ -144,6 +174,8 @@ class HotProtocol(HttpToolsProtocol):
             (name, value.lower()) for name, value in headers if name == b"expect"
         ]
         super().on_headers_complete()
+        if not self._exchange.keep_alive:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has come."""
@@ -157,20 +189,47 @@ class HotProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self.is_reading = False
-        self.events += 1
+        request, self._beginning = self._beginning, None
         endpoint = self._endpoint
         if endpoint is None:
+            self.events += 1
             super().on_message_complete()
             return
         parts = self._parts
-        gateway = self.gateway
-        self._started = gateway.clock()
-        self._asked = endpoint
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        noted = self._noted
+        log = self.gateway.options.log
+        single = not log.logs_all and may_be_single(endpoint, noted, len(body))
+        head = RequestHead(endpoint, self.url.decode("ascii"), noted, len(body), single)
+        if not NAMING_HEADERS.isdisjoint(noted):
+            self._arrival.take_names(noted, log.ids)
+        # Keys may change, and those who give none are told apart by nothing but time.
+        elif request is not None and not self.gateway.options.keys.required:
+            self.request_heads.learn(request, body, head)
+        self._begin(head, body)
+
+    def _begin(self, head: RequestHead, body: bytes) -> None:
+        """A complete request is there."""
+        self._exchange.response_complete = False
+        self.cycle = self._exchange  # type: ignore[assignment]
+        self.events += 1
+        self.started = self.gateway.clock()
+        self._asked = head
+        if head.may_be_single:
+            self.single_rows.add(head.endpoint, self, body)
+        else:
+            self.ask(body)
+
+    def ask(self, body: bytes) -> None:
+        """Hands the request to the model."""
+        gateway, head = self.gateway, self._asked
         self._call = None
+        arrival = self._arrival
+        arrival.path = head.path
+        arrival.size_bytes = len(body)
         try:
-            body = parts[0] if len(parts) == 1 else b"".join(parts)
-            self._call = gateway.begin(endpoint, body, self._noted)
-            gateway.scheduler.submit(self._call, self._answer)
+            call = self._call = gateway.begin(head.endpoint, body, head.noted)
+            gateway.scheduler.queue(call.model).submit(call, self._answer, self.started)
         except MlserveError as error:
             self._answer(error)
         # A bug of ours must not show itself to clients, nor leave them waiting.
@@ -179,25 +238,16 @@ class HotProtocol(HttpToolsProtocol):
             self._answer(EngineError("The server failed to answer."))
 
     def send_400_response(self, msg: str) -> None:
-        """What comes is not HTTP."""
-        self._refuse(plain_error(InputError(msg)))
-
-    def pause_writing(self) -> None:
-        """The client reads slower than it asks: no more questions until it has caught up."""
-        super().pause_writing()
-        self.flow.pause_reading()
-
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-        super().resume_writing()
-        if self.cycle is None or self.cycle.response_complete:
-            self.flow.resume_reading()
+        """What comes is not HTTP, or is not read any more."""
+        if not self._is_full:
+            self._refuse(plain_error(InputError(msg)))
 
     def _learn_address(self) -> Endpoint | None:
         if len(self.endpoints) >= _MAX_KNOWN_ADDRESSES:
             self.endpoints.clear()
         plain = b"%" not in self.url and b"?" not in self.url and self.url.isascii()
-        found = find_endpoint(self.url.decode("ascii")) if plain else None
+        paths = self.gateway.options.paths
+        found = find_endpoint(self.url.decode("ascii"), paths) if plain else None
         self.endpoints[self.url] = found
         return found
 
@@ -218,7 +268,7 @@ class HotProtocol(HttpToolsProtocol):
             length.isdigit()
             and int(length) <= options.max_body_bytes
             and parser.get_method() == b"POST"
-            and (self.cycle is None or self.cycle.response_complete)
+            and self.is_free
             and _NOT_PLAIN.isdisjoint(noted)
             and parser.should_keep_alive()
             # HTTP/1.0 stays open only where a Connection field asks for it.
@@ -226,18 +276,38 @@ class HotProtocol(HttpToolsProtocol):
             and (not options.keys.required or options.keys.admits(noted))
         )
 
+    def take(self, body: bytes) -> None:
+        """Sends a good answer."""
+        defaults = self.server_state.default_headers
+        request_id = self._arrival.request_id
+        if not self._exchange.keep_alive:
+            self._write(Reply(body, headers=((REQUEST_ID, request_id),) if request_id else ()))
+        elif request_id:
+            self._send(self.answer_heads.named(body, defaults, request_id) + body)
+        else:
+            self._send(self.answer_heads.good(body, defaults) + body)
+
     def _answer(self, outcome: Reply | MlserveError) -> None:
-        # By now the next request may have begun: `_endpoint` is no longer this one's.
-        assert self._asked is not None
-        reply = self.gateway.finish(self._asked, self._call, outcome, self._started)
+        head, arrival = self._asked, self._arrival
+        reply = self.gateway.finish(head.endpoint, self._call, outcome, self.started, arrival)
         self._call = None
-        self.events += 1
-        exchange = self._exchange
+        self._write(reply)
+
+    def _write(self, reply: Reply) -> None:
+        defaults = self.server_state.default_headers
+        closing = not self._exchange.keep_alive
+        self._send(self.answer_heads.head(reply, defaults, closing=closing) + reply.body)
+
+    def _send(self, answer: bytes) -> None:
+        exchange, transport = self._exchange, self.transport
         exchange.response_complete = True
-        transport = self.transport
+        self.events += 1
+        arrival = self._arrival
+        if arrival.request_id or arrival.trace_parent:
+            arrival.request_id = arrival.trace_parent = b""
         if exchange.disconnected or transport.is_closing():
             return
-        transport.write(self._known_head(reply) + reply.body)
+        transport.write(answer)
         if not exchange.keep_alive:
             transport.close()
         elif self.pipeline:
@@ -246,38 +316,6 @@ class HotProtocol(HttpToolsProtocol):
         else:
             self.server_state.total_requests += 1
 
-    def _known_head(self, reply: Reply) -> bytes:
-        closing = not self._exchange.keep_alive
-        if reply.status != 200 or closing or reply.headers or reply.content_type is not JSON:
-            return self._head(reply, closing=closing)
-        defaults = self.server_state.default_headers
-        # uvicorn makes a new list every second, when the date changes.
-        if self.heads_for[0] is not defaults or len(self.heads) >= _MAX_KNOWN_ADDRESSES:
-            self.heads.clear()
-            self.heads_for[0] = defaults
-        head = self.heads.get(len(reply.body))
-        if head is None:
-            head = self.heads[len(reply.body)] = self._head(reply, closing=False)
-        return head
-
-    def _head(self, reply: Reply, *, closing: bool) -> bytes:
-        head = [STATUS_LINE[reply.status]]
-        for name, value in self.server_state.default_headers:
-            head += (name, b": ", value, b"\r\n")
-        head += (
-            b"content-type: ",
-            reply.content_type,
-            b"\r\ncontent-length: ",
-            b"%d" % len(reply.body),
-            b"\r\n",
-        )
-        for name, value in reply.headers:
-            head += (name, b": ", value, b"\r\n")
-        if closing:
-            head.append(b"connection: close\r\n")
-        head.append(b"\r\n")
-        return b"".join(head)
-
     def _is_head_too_large(self, data: bytes) -> bool:
         # The head may have ended in these bytes, with the body behind it.
         if self._head_bytes - len(data) <= _MAX_HEAD_BYTES and b"\r\n\r\n" in data:
@@ -285,16 +323,38 @@ class HotProtocol(HttpToolsProtocol):
         self._refuse(plain_error(InputError("The header fields are too large.")), status=431)
         return True
 
-    def _refuse(self, reply: Reply, status: int = 400) -> None:
-        refusal = Reply(reply.body, status)
-        self.transport.write(self._head(refusal, closing=True) + refusal.body)
+    def _refuse(self, reply: Reply, status: int | None = None) -> None:
+        refusal = Reply(reply.body, status or reply.status, headers=reply.headers)
+        defaults = self.server_state.default_headers
+        head = self.answer_heads.head(refusal, defaults, closing=True)
+        self.transport.write(head + refusal.body)
         self.transport.close()
 
 
-def hot_protocol(gateway: "Gateway") -> type[HotProtocol]:
-    """The protocol class of a server."""
-    return type(
-        "HotProtocol",
-        (HotProtocol,),
-        {"gateway": gateway, "endpoints": {}, "spellings": {}, "heads": {}, "heads_for": [[]]},
-    )
+class SlowProtocol(HotProtocol):
+    """One connection whose requests are all answered by the application, within the same bounds."""
+
+    def _is_plain(self) -> bool:
+        return False
+
+
+def hot_protocol(
+    gateway: "Gateway", base: type[HotProtocol] = HotProtocol, max_connections: int = 1 << 30
+) -> type[HotProtocol]:
+    """The protocol class of a server.
+
+    Args:
+        gateway: Answers predictions.
+        base: `HotProtocol`, or `SlowProtocol` where the application answers everything.
+        max_connections: Connections beyond are refused.
+    """
+    own = {
+        "gateway": gateway,
+        "max_connections": max_connections,
+        "endpoints": {},
+        "spellings": {},
+        "single_rows": SingleRows(gateway),
+        "request_heads": RequestHeads(),
+        "answer_heads": AnswerHeads(),
+    }
+    return type("HotProtocol", (base,), own)

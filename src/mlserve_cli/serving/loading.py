@@ -1,8 +1,10 @@
 """Models read from disk for serving."""
 
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +41,22 @@ class ModelSource:
         Raises:
             MlserveError: There is no such model, or it cannot be loaded.
         """
+        started = time.perf_counter()
         found = find_model(model, models=self.models)
         path = found.path if isinstance(found, Artifact | ModelFile) else model
         predictor = load_predictor(path, engine=self.engine, models=self.models, trust=self.trust)
+        seconds = time.perf_counter() - started
         if isinstance(found, ModelFile):
-            return LoadedModel(found.name, 1, predictor)
+            return LoadedModel(found.name, 1, predictor, load_seconds=seconds)
         manifest = found.manifest
-        return LoadedModel(manifest.name, manifest.version, predictor, _example(found))
+        return LoadedModel(
+            manifest.name,
+            manifest.version,
+            predictor,
+            _example(found),
+            created=_seconds(manifest.created),
+            load_seconds=seconds,
+        )
 
     def load_all(self, names: Sequence[str | Path] = ()) -> list[LoadedModel]:
         """The named models, or the newest version of every model in the repository.
@@ -78,6 +89,18 @@ class ModelSource:
     def newest(self, name: str) -> int | None:
         """The newest version of a model on disk."""
         return max(ModelRepository(self.models).versions(name), default=None)
+
+    def changed(self, name: str, version: int) -> float:
+        """When a file of a version changed last, in seconds since 1970."""
+        folder = Path(self.models) / name / str(version)
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+
+
+def _seconds(time: str) -> float | None:
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return None
 
 
 def _example(artifact: Artifact) -> dict[str, Any]:

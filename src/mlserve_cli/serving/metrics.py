@@ -1,80 +1,70 @@
-"""Counts of one process, in the text format of Prometheus.
+"""What a server counts while it answers, on the event loop of each worker."""
 
-All of it happens on the event loop, so nothing is locked.
-"""
-
+import asyncio
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from mlserve_cli.serving.model import LoadedModel
+from mlserve_cli.monitoring.exposition import Readings, histogram_of
+from mlserve_cli.monitoring.families import Family
+from mlserve_cli.monitoring.histogram import FINE_SECONDS, Histogram
+from mlserve_cli.monitoring.registry import Registry
+from mlserve_cli.serving import metric_families as families
 
 if TYPE_CHECKING:
+    from mlserve_cli.monitoring.shared import Numbers
+    from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.workers import RestartCount
 
-_SECONDS = (
-    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
-)
-_SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0)
-
-_Labels = tuple[str, int, str]
+_INTERVAL_SECONDS = 1.0
 
 
-class Histogram:
-    """Counts of values by upper bound.
+class _Answered:
+    """The series of one model and protocol."""
 
-    Args:
-        bounds: Upper bounds, ascending.
-    """
+    __slots__ = ("labels", "received", "seconds", "sent", "statuses")
 
-    __slots__ = ("_bounds", "_counts", "_sum")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-
-    def add(self, value: float) -> None:
-        """Counts one value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
-
-    def lines(self, name: str, labels: str) -> Iterator[str]:
-        """The samples, with cumulated counts."""
-        total = 0
-        for bound, count in zip((*self._bounds, "+Inf"), self._counts, strict=True):
-            total += count
-            shown = bound if isinstance(bound, str) else f"{bound:g}"
-            yield f'{name}_bucket{{{labels},le="{shown}"}} {total}'
-        yield f"{name}_sum{{{labels}}} {self._sum!r}"
-        yield f"{name}_count{{{labels}}} {total}"
+    def __init__(self, labels: tuple[str, ...], series: Callable[[Family], "Numbers"]) -> None:
+        self.labels = labels
+        self.seconds = series(families.REQUEST_SECONDS)
+        self.received = series(families.REQUEST_BYTES)
+        self.sent = series(families.RESPONSE_BYTES)
+        self.statuses: dict[int, Numbers] = {}
 
 
-class _Series:
-    """Requests of one model, protocol and status; the histogram is shared by all statuses."""
+class _Scored:
+    """The series of one model's calls."""
 
-    __slots__ = ("count", "seconds")
+    __slots__ = ("call", "requests", "rows", "total_rows", "wait")
 
-    def __init__(self, seconds: Histogram) -> None:
-        self.count = 0
-        self.seconds = seconds
+    def __init__(self, series: Callable[[Family], "Numbers"]) -> None:
+        self.total_rows = series(families.ROWS)
+        self.requests = series(families.BATCH_REQUESTS)
+        self.rows = series(families.BATCH_ROWS)
+        self.call = series(families.CALL_SECONDS)
+        self.wait = series(families.QUEUE_SECONDS)
 
 
-class ServingMetrics:
-    """What this process has answered so far."""
+class ServingMetrics(Registry):
+    """The metrics of a server; see `metric_families`."""
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, int, str, int], _Series] = {}
-        self._seconds: dict[_Labels, Histogram] = {}
-        self._rows: dict[tuple[str, int], int] = {}
-        self._batch_requests: dict[tuple[str, int], Histogram] = {}
-        self._batch_rows: dict[tuple[str, int], Histogram] = {}
-        self._call_seconds: dict[tuple[str, int], Histogram] = {}
         self.restarts: RestartCount | None = None
+        super().__init__(families.FAMILIES)
+
+    def take(self, place: int) -> None:
+        """See `Registry.take`."""
+        super().take(place)
+        self._answered: dict[tuple[LoadedModel | None, str], _Answered] = {}
+        self._scored: dict[LoadedModel, _Scored] = {}
 
     def count_request(
-        self, model: LoadedModel | None, protocol: str, status: int, seconds: float
+        self,
+        model: "LoadedModel | None",
+        protocol: str,
+        status: int,
+        seconds: float,
+        size_bytes: tuple[int, int] = (0, 0),
     ) -> None:
         """Counts an answered request.
 
@@ -83,64 +73,121 @@ class ServingMetrics:
             protocol: Its protocol.
             status: HTTP status of the answer.
             seconds: From the end of its body to its answer.
+            size_bytes: Of the bodies of the request and of its answer.
         """
-        name, version = (model.name, model.version) if model else ("", 0)
-        series = self._series.get((name, version, protocol, status))
-        if series is None:
-            series = self._add_series(name, version, protocol, status)
-        series.count += 1
-        series.seconds.add(seconds)
+        answered = self._answered.get((model, protocol))
+        if answered is None:
+            answered = self._add_answered(model, protocol)
+        numbers = answered.seconds
+        numbers[bisect_left(FINE_SECONDS, seconds) + 1] += 1.0
+        numbers[0] += seconds
+        answered.received[0] += size_bytes[0]
+        answered.sent[0] += size_bytes[1]
+        found = answered.statuses.get(status)
+        if found is None:
+            found = self._add_status(answered, status)
+        found[0] += 1.0
 
-    def count_batch(self, model: LoadedModel, requests: int, rows: int, seconds: float) -> None:
-        """Counts a call of a model: `requests` of them merged, with so many rows."""
-        key = (model.name, model.version)
-        self._rows[key] = self._rows.get(key, 0) + rows
-        self._batch_requests.setdefault(key, Histogram(_SIZES)).add(requests)
-        self._batch_rows.setdefault(key, Histogram(_SIZES)).add(rows)
-        self._call_seconds.setdefault(key, Histogram(_SECONDS)).add(seconds)
+    def count_good(
+        self,
+        model: "LoadedModel",
+        protocol: str,
+        seconds: list[float],
+        size_bytes: tuple[int, int],
+    ) -> None:
+        """Counts requests that were answered together, all of them well.
 
-    def _add_series(self, name: str, version: int, protocol: str, status: int) -> "_Series":
-        histogram = self._seconds.setdefault((name, version, protocol), Histogram(_SECONDS))
-        series = self._series[name, version, protocol, status] = _Series(histogram)
-        return series
+        Args:
+            model: The model that was asked.
+            protocol: Their protocol.
+            seconds: From the end of each body to its answer.
+            size_bytes: Of the bodies of all requests and of all answers.
+        """
+        answered = self._answered.get((model, protocol)) or self._add_answered(model, protocol)
+        numbers = answered.seconds
+        for value in seconds:
+            numbers[bisect_left(FINE_SECONDS, value) + 1] += 1.0
+        numbers[0] += sum(seconds)
+        answered.received[0] += size_bytes[0]
+        answered.sent[0] += size_bytes[1]
+        found = answered.statuses.get(200)
+        if found is None:
+            found = self._add_status(answered, 200)
+        found[0] += len(seconds)
 
-    def render(self) -> bytes:
-        """All of it in the Prometheus text format, version 0.0.4."""
-        return ("\n".join(self._lines()) + "\n").encode()
+    def count_other_request(self, route: str, status: int) -> None:
+        """Counts a request for anything but predictions.
 
-    def _sorted_series(self) -> list[tuple[tuple[str, int, str, int], _Series]]:
-        return sorted(self._series.items(), key=lambda item: item[0])
+        Args:
+            route: Pattern of the address that answered; empty where there is none.
+            status: HTTP status of the answer.
+        """
+        self.sheet.series(families.OTHER_REQUESTS, (route, str(status)))[0] += 1.0
 
-    def _lines(self) -> Iterator[str]:
-        yield "# HELP mlserve_requests_total Requests for predictions that were answered."
-        yield "# TYPE mlserve_requests_total counter"
-        for (name, version, protocol, status), series in self._sorted_series():
-            labels = _text(name, version, protocol)
-            yield f'mlserve_requests_total{{{labels},status="{status}"}} {series.count}'
-        yield "# HELP mlserve_request_seconds From the end of a request's body to its answer."
-        yield "# TYPE mlserve_request_seconds histogram"
-        for asked, histogram in sorted(self._seconds.items(), key=lambda item: item[0]):
-            yield from histogram.lines("mlserve_request_seconds", _text(*asked))
-        yield "# HELP mlserve_rows_total Rows that were scored."
-        yield "# TYPE mlserve_rows_total counter"
-        for key, rows in sorted(self._rows.items()):
-            yield f"mlserve_rows_total{{{_text(*key)}}} {rows}"
-        for name, described, by_model in (
-            ("mlserve_batch_requests", "Requests scored in one call.", self._batch_requests),
-            ("mlserve_batch_rows", "Rows scored in one call of the model.", self._batch_rows),
-            ("mlserve_call_seconds", "Duration of one call of the model.", self._call_seconds),
-        ):
-            yield f"# HELP {name} {described}"
-            yield f"# TYPE {name} histogram"
-            for key, histogram in sorted(by_model.items(), key=lambda item: item[0]):
-                yield from histogram.lines(name, _text(*key))
-        if self.restarts is not None:
-            yield "# HELP mlserve_worker_restarts_total Workers that died and were replaced."
-            yield "# TYPE mlserve_worker_restarts_total counter"
-            yield f"mlserve_worker_restarts_total {self.restarts.value}"
+    def count_batch(
+        self, model: "LoadedModel", requests: int, rows: int, seconds: float, waited: float = 0.0
+    ) -> None:
+        """Counts a call of a model.
+
+        Args:
+            model: The model.
+            requests: How many were merged.
+            rows: How many rows they had.
+            seconds: Duration of the call.
+            waited: How long the oldest of them had waited.
+        """
+        scored = self._scored.get(model)
+        if scored is None:
+            labels = (model.name, str(model.version))
+            scored = _Scored(lambda family: self.sheet.series(family, labels))
+            self._scored[model] = scored
+        scored.total_rows[0] += rows
+        _observe(scored.requests, families.BATCH_REQUESTS, requests)
+        _observe(scored.rows, families.BATCH_ROWS, rows)
+        _observe(scored.call, families.CALL_SECONDS, seconds)
+        _observe(scored.wait, families.QUEUE_SECONDS, waited)
+
+    def forget_all_but(self, models: Iterable["LoadedModel"]) -> None:
+        """Lets go of models that are not served any more; what was counted for them stays."""
+        kept = {None, *models}
+        for key in [key for key in self._answered if key[0] not in kept]:
+            del self._answered[key]
+        for model in [model for model in self._scored if model not in kept]:
+            del self._scored[model]
+
+    async def keep_fresh(self) -> None:
+        """Sets this worker's gauges once a second, until it is cancelled."""
+        while True:
+            self.refresh()
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    def readings(self) -> list[Readings]:
+        """See `Registry.readings`."""
+        if self.restarts is None:
+            return super().readings()
+        restarts = Readings(families.RESTARTS, {(): (self.restarts.value,)})
+        return [*super().readings(), restarts]
+
+    def latency(self) -> dict[tuple[str, ...], Histogram]:
+        """Durations of requests by model, version and protocol, over all workers."""
+        for family, series in self.readings():
+            if family is families.REQUEST_SECONDS:
+                return {key: histogram_of(family, numbers) for key, numbers in series.items()}
+        return {}
+
+    def _add_answered(self, model: "LoadedModel | None", protocol: str) -> _Answered:
+        name, version = (model.name, str(model.version)) if model else ("", "")
+        labels = (name, version, protocol)
+        answered = _Answered(labels, lambda family: self.sheet.series(family, labels))
+        self._answered[model, protocol] = answered
+        return answered
+
+    def _add_status(self, answered: _Answered, status: int) -> "Numbers":
+        labels = (*answered.labels, str(status))
+        numbers = answered.statuses[status] = self.sheet.series(families.REQUESTS, labels)
+        return numbers
 
 
-def _text(model: str, version: int, protocol: str | None = None) -> str:
-    escaped = model.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    labels = f'model="{escaped}",version="{version}"'
-    return labels if protocol is None else f'{labels},protocol="{protocol}"'
+def _observe(numbers: "Numbers", family: Family, value: float) -> None:
+    numbers[bisect_left(family.bounds, value) + 1] += 1.0
+    numbers[0] += value

@@ -1,10 +1,12 @@
 """A model in memory, ready to be served."""
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mlserve_cli.serving.file_readers import refuse_file_readers
 from mlserve_cli.serving.rows import RowReader
 from mlserve_cli.serving.scoring import Wanted, score
 from mlserve_cli.signature import Column, DType, Signature
@@ -35,6 +37,12 @@ class LoadedModel:
         reader: Turns requests into rows.
         wanted: What a plain prediction asks for.
         has_real_example: Whether the example came with the model.
+        created: When it was saved, in seconds since 1970; None where that is not known.
+        loaded: When it was loaded, in seconds since 1970.
+        load_seconds: How long that took.
+
+    Raises:
+        ArtifactError: The model would open files that requests name.
     """
 
     name: str
@@ -44,8 +52,12 @@ class LoadedModel:
     reader: RowReader = field(init=False)
     wanted: Wanted = field(init=False)
     has_real_example: bool = field(init=False)
+    created: float | None = None
+    loaded: float = field(default_factory=time.time)
+    load_seconds: float = 0.0
 
     def __post_init__(self) -> None:
+        refuse_file_readers(self.name, self.predictor)
         signature = self.predictor.signature
         object.__setattr__(self, "reader", RowReader(signature))
         both = Wanted.LABELS | Wanted.PROBABILITIES
@@ -61,11 +73,16 @@ class LoadedModel:
         return self.predictor.signature
 
     @property
+    def example_request(self) -> dict[str, Any]:
+        """What to ask `/predict`."""
+        if self.signature.named:
+            return {"rows": [dict(self.example)]}
+        return {"features": list(self.example.values())}
+
+    @property
     def example_body(self) -> bytes:
         """A body for `/predict` that works."""
-        if self.signature.named:
-            return msgspec.json.encode({"rows": [self.example]})
-        return msgspec.json.encode({"features": list(self.example.values())})
+        return msgspec.json.encode(self.example_request)
 
     def warm_up(self) -> None:
         """Scores the example row, so that the first client does not wait for what is lazy.

@@ -17,7 +17,7 @@ class Reloader:
     """Looks for new versions in the repository and swaps them in.
 
     A new version is loaded and warmed up beside the old one, which answers until then. One that
-    cannot be loaded is refused, and the old one stays.
+    cannot be loaded is refused, and the old one stays; it is tried again when its files change.
 
     Args:
         gateway: Serves the models.
@@ -31,7 +31,8 @@ class Reloader:
         self._gateway = gateway
         self._interval_seconds = interval_seconds
         self._names = names
-        self._refused: set[tuple[str, int]] = set()
+        # Names and versions, and when their files had changed last.
+        self._refused: dict[tuple[str, int], float] = {}
 
     async def run(self) -> None:
         """Looks again and again until it is cancelled."""
@@ -45,16 +46,20 @@ class Reloader:
 
     async def look(self) -> None:
         """Takes over what is new since the last look."""
-        for name, version in await asyncio.to_thread(self._new_versions):
+        for name, version, changed in await asyncio.to_thread(self._new_versions):
             try:
                 await self._gateway.load(name)
             except MlserveError as error:
-                self._refused.add((name, version))
+                self._refused[name, version] = changed
                 _LOGGER.warning("%s/%d is refused: %s", name, version, error.message)
+            # A broken file may make a library fail in any way; the looking must go on.
+            except Exception:
+                self._refused[name, version] = changed
+                _LOGGER.exception("%s/%d is refused", name, version)
             else:
                 _LOGGER.warning("%s/%d is served from now on", name, version)
 
-    def _new_versions(self) -> list[tuple[str, int]]:
+    def _new_versions(self) -> list[tuple[str, int, float]]:
         source = self._gateway.service.source
         if source is None:
             return []
@@ -62,6 +67,9 @@ class Reloader:
         found = []
         for name in source.names() if self._names is None else self._names:
             newest = source.newest(name)
-            if newest is not None and newest > served.get(name, 0):
-                found.append((name, newest))
-        return [version for version in found if version not in self._refused]
+            if newest is None or newest <= served.get(name, 0):
+                continue
+            changed = source.changed(name, newest)
+            if self._refused.get((name, newest)) != changed:
+                found.append((name, newest, changed))
+        return found

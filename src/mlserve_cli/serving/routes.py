@@ -1,9 +1,11 @@
 """Which address asks which model for predictions, in which protocol."""
 
 import re
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlserve_cli.errors import UsageError
 from mlserve_cli.serving.protocols.mlflow import MlflowProtocol
 from mlserve_cli.serving.protocols.native import NativeProtocol
 from mlserve_cli.serving.protocols.tensorflow import TensorflowProtocol
@@ -46,11 +48,41 @@ class Route(Enum):
     )
 
 
+# Nothing that a client would have to encode, nor what the frameworks take for a pattern.
+_PATH = re.compile(r"/[A-Za-z0-9._~:@/-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformPaths:
+    """Addresses that a platform asks at, beside our own; Vertex AI chooses them for each server.
+
+    Attributes:
+        predict: Answers `{"instances": [..]}` with `{"predictions": [..]}`.
+        health: Says whether the server is ready, without a key.
+
+    Raises:
+        UsageError: One of them is no path.
+    """
+
+    predict: str | None = None
+    health: str | None = None
+
+    def __post_init__(self) -> None:
+        for path in (self.predict, self.health):
+            if path is not None and not _PATH.fullmatch(path):
+                raise UsageError(
+                    f"Found {path!r} as a path, expected one such as /v1/predict: a slash, then "
+                    "letters, digits and -._~:@/ only."
+                )
+
+
 _PATTERNS = [(route.value[0], re.compile(route.value[1])) for route in Route]
 
 
-def find_endpoint(path: str) -> Endpoint | None:
+def find_endpoint(path: str, platform: PlatformPaths) -> Endpoint | None:
     """The endpoint at a path; None where no predictions are answered."""
+    if path == platform.predict:
+        return Endpoint(TensorflowProtocol())
     for protocol, pattern in _PATTERNS:
         match = pattern.fullmatch(path)
         if match:

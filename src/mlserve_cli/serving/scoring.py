@@ -1,7 +1,7 @@
 """Rows of one or more requests scored in one call of a model."""
 
 from enum import Flag, auto
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,14 +89,13 @@ def _call(model: "LoadedModel", batch: "Batch", rows: int, wanted: Wanted) -> Sc
         # others and may differ in the last bit; two equal rows take the common one.
         batch = _twice(batch)
     labels = probabilities = decision = None
+    predicts, with_probabilities, decides = _methods(wanted)
     try:
-        if wanted & (Wanted.LABELS | Wanted.PROBABILITIES):
-            prediction = model.predictor.predict(
-                batch, probabilities=Wanted.PROBABILITIES in wanted
-            )
+        if predicts:
+            prediction = model.predictor.predict(batch, probabilities=with_probabilities)
             labels, probabilities = prediction.labels[:rows], prediction.probabilities
             probabilities = None if probabilities is None else probabilities[:rows]
-        if Wanted.DECISION in wanted:
+        if decides:
             decision = model.predictor.decision_function(batch)[:rows]
     except MlserveError:
         raise
@@ -104,6 +103,14 @@ def _call(model: "LoadedModel", batch: "Batch", rows: int, wanted: Wanted) -> Sc
     except Exception as error:
         raise EngineError(f"The model failed while scoring: {type(error).__name__}.") from error
     return Scored(labels, probabilities, decision)
+
+
+@cache
+def _methods(wanted: Wanted) -> tuple[bool, bool, bool]:
+    """Whether to predict, with probabilities, and to decide: flags are slow to take apart."""
+    with_probabilities = Wanted.PROBABILITIES in wanted
+    predicts = with_probabilities or Wanted.LABELS in wanted
+    return predicts, with_probabilities, Wanted.DECISION in wanted
 
 
 def _twice(batch: "Batch") -> "Batch":

@@ -1,128 +1,108 @@
-"""A server process: sockets, uvicorn, signals, readiness."""
+"""A server process: uvicorn, signals, readiness, how it starts and stops."""
 
 import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from mlserve_cli.errors import EngineError, UsageError
+from mlserve_cli.errors import UsageError
 from mlserve_cli.serving import uvicorn_contract
-from mlserve_cli.serving.app import app_of
-from mlserve_cli.serving.hot import HotProtocol, hot_protocol
+from mlserve_cli.serving.hot import HotProtocol, SlowProtocol, hot_protocol
+from mlserve_cli.serving.listening import max_connections
+from mlserve_cli.serving.membership import Membership
 from mlserve_cli.serving.reloading import Reloader
-from mlserve_cli.serving.watch import ConnectionWatch
+from mlserve_cli.serving.watch import ConnectionWatch, Patience
+from mlserve_cli.serving.workers import WATCHED_SIGNALS
 
 if TYPE_CHECKING:
     from mlserve_cli.serving.gateway import Gateway
+    from mlserve_cli.serving.grpc.server import GrpcServer
+    from mlserve_cli.serving.late import LateApp
+    from mlserve_cli.serving.tls import Tls
 
 _LOGGER = logging.getLogger("mlserve")
-_BACKLOG = 4096
 # How long a stopping server waits for what is in flight.
 _DRAIN_SECONDS = 30
 # How long clients of a stopping server may ask on connections that they hold open.
 _GRACE_SECONDS = 1.0
+_KEEP_ALIVE_SECONDS = 75
 
 
 @dataclass(frozen=True, slots=True)
-class ServerOptions:
-    """Where and how a server listens.
+class ProcessOptions:
+    """What one server process does.
 
     Attributes:
-        host: Address to bind.
-        port: Port to bind; 0 takes a free one.
-        certificate: TLS certificate file.
-        key: TLS key file.
+        tls: Certificate and key; None for plain HTTP.
         reload_seconds: Between two looks for new versions of the models; None for never.
         followed: Names of the models to look for; None for the whole repository.
+        fast: Whether predictions are answered without the application.
+        grpc_holder: Holds the port for gRPC; None without gRPC. See `reserve_port`.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    certificate: Path | None = None
-    key: Path | None = None
+    tls: "Tls | None" = None
     reload_seconds: float | None = None
     followed: tuple[str, ...] | None = None
-
-
-def bind(options: ServerOptions) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        EngineError: The address cannot be bound.
-    """
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((options.host, options.port))
-        listener.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise EngineError(
-            f"Cannot listen on {options.host}:{options.port}: {reason}.",
-            hint="Choose another port: --port N",
-        ) from error
-    listener.set_inheritable(True)
-    return listener
+    fast: bool = True
+    grpc_holder: socket.socket | None = None
 
 
 def run_server(
     gateway: "Gateway",
+    app: "LateApp",
     listener: socket.socket,
-    options: ServerOptions,
+    options: ProcessOptions,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until SIGTERM or SIGINT; then finishes what is in flight and returns.
 
     Args:
         gateway: Answers predictions.
+        app: Answers everything else.
         listener: A listening socket.
-        options: For TLS.
-        on_ready: Called once requests are answered.
-
-    Raises:
-        UsageError: The TLS files cannot be used.
+        options: What else this process does.
+        on_ready: Called once requests are answered, by all workers where there are several.
     """
-    server = _Server(_config(gateway, options), gateway, on_ready)
-    if options.reload_seconds is not None:
-        server.reloader = Reloader(gateway, options.reload_seconds, options.followed)
-    server.run(sockets=[listener])
+    server = _Server(_config(gateway, app, options), gateway, app, options, on_ready)
+    with gateway.options.log.in_background():
+        server.run(sockets=[listener])
 
 
-def _config(gateway: "Gateway", options: ServerOptions) -> uvicorn.Config:
+def _config(gateway: "Gateway", app: "LateApp", options: ProcessOptions) -> uvicorn.Config:
     protocol: Any = "httptools"
     if uvicorn_contract.is_kept():
-        protocol = hot_protocol(gateway)
+        base = HotProtocol if options.fast else SlowProtocol
+        protocol = hot_protocol(gateway, base, max_connections())
     else:
         _LOGGER.warning("This uvicorn is not one that the fast path knows; answers are slower.")
     config = uvicorn.Config(
-        app_of(gateway),
+        app,
         loop="uvloop",
         http=protocol,
         ws="none",
+        lifespan="off",
+        interface="asgi3",
         access_log=False,
         log_config=None,
         log_level="warning",
         server_header=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
-        ssl_certfile=options.certificate,
-        ssl_keyfile=options.key,
     )
-    try:
-        config.load()
-    except OSError as error:
-        raise UsageError(f"The TLS certificate or key cannot be used: {error}.") from error
+    config.load()
+    if options.tls is not None:
+        # It was read and checked before the models were loaded.
+        config.ssl = options.tls.context
     return config
 
 
@@ -130,42 +110,127 @@ class _Server(uvicorn.Server):
     """uvicorn's server with our readiness and watch; it ends with 0 on SIGTERM."""
 
     def __init__(
-        self, config: uvicorn.Config, gateway: "Gateway", on_ready: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        gateway: "Gateway",
+        app: "LateApp",
+        options: ProcessOptions,
+        on_ready: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._gateway = gateway
+        self._app = app
+        self._options = options
         self._on_ready = on_ready
-        self._tasks: list[asyncio.Task[None]] = []
-        self.reloader: Reloader | None = None
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._membership: Membership | None = None
+        self._grpc: GrpcServer | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens, then says so."""
-        await super().startup(sockets)
-        watch = ConnectionWatch(lambda: self.server_state.connections)
-        self._tasks.append(asyncio.create_task(watch.run()))
-        if self.reloader is not None:
-            self._tasks.append(asyncio.create_task(self.reloader.run()))
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self._reload_keys)
+        loop.add_signal_handler(signal.SIGHUP, self._read_files_again)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED_SIGNALS)
+        self._gateway.prepare()
+        await self._start_grpc()
+        fleet = self._gateway.fleet
+        if fleet is not None:
+            stop = partial(self.handle_exit, signal.SIGTERM, None)
+            self._membership = Membership(self._gateway, fleet, stop)
+            await self._membership.start()
+        await super().startup(sockets)
+        self._start_tasks()
         # What lives as long as the server is not looked at again by every collection.
         gc.collect()
         gc.freeze()
-        self._on_ready()
+        if self._membership is None:
+            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Not ready from now on; whoever waits for an answer gets it."""
+        self._gateway.service.draining = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for listener in self.servers:
-            listener.close()
+        stopping = asyncio.create_task(self._stop_grpc())
+        await self._stop_accepting(sockets or [])
         await self._let_clients_go()
         await super().shutdown(sockets)
+        await stopping
+        self._gateway.scheduler.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Readiness is off as soon as the signal is there."""
         self._gateway.service.draining = True
         super().handle_exit(sig, frame)
+
+    async def _start_grpc(self) -> None:
+        holder = self._options.grpc_holder
+        if holder is not None:
+            # Read at import; else every failed handshake of a client is a line on stderr.
+            os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+            # Imported in each worker, since gRPC does not survive a fork.
+            from mlserve_cli.serving.grpc.server import GrpcServer
+
+            self._grpc = GrpcServer(self._gateway, holder, self._options.tls)
+            await self._grpc.start()
+
+    async def _stop_grpc(self) -> None:
+        if self._grpc is not None:
+            await self._grpc.stop(_DRAIN_SECONDS)
+
+    def _start_tasks(self) -> None:
+        patience = Patience(crowd=max_connections() * 9 // 10)
+        watch = ConnectionWatch(lambda: self.server_state.connections, patience)
+        self._tasks += [asyncio.create_task(watch.run()), asyncio.create_task(self._app.built())]
+        self._tasks.append(asyncio.create_task(self._gateway.metrics.keep_fresh()))
+        if self._membership is not None:
+            self._tasks.append(asyncio.create_task(self._membership.keep_up()))
+        # One worker does for all of them what is done once.
+        if not self._is_first:
+            return
+        if self._membership is not None:
+            announcing = self._membership.announce(self._on_ready)
+            self._tasks.append(asyncio.create_task(announcing))
+        if self._options.reload_seconds is not None:
+            reloader = Reloader(self._gateway, self._options.reload_seconds, self._options.followed)
+            self._tasks.append(asyncio.create_task(reloader.run()))
+
+    @property
+    def _is_first(self) -> bool:
+        return self._gateway.fleet is None or self._gateway.fleet.place == 0
+
+    async def _stop_accepting(self, listeners: list[socket.socket]) -> None:
+        """Takes the clients that have connected already, then closes the door.
+
+        Those that still stand in the queue of a socket lose their connection when it is closed.
+        """
+        queues = [listener.dup() for listener in listeners]
+        for server in self.servers:
+            server.close()
+        accepted: list[socket.socket] = []
+        for queue in queues:
+            with contextlib.suppress(OSError), queue:
+                while True:
+                    accepted.append(queue.accept()[0])
+        for listener in listeners:
+            listener.close()
+        greetings = [asyncio.create_task(self._take_in(connection)) for connection in accepted]
+        if greetings:
+            await asyncio.wait(greetings, timeout=_GRACE_SECONDS)
+
+    async def _take_in(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._new_connection, connection, ssl=self.config.ssl
+            )
+
+    def _new_connection(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state={}
+        )
+        return protocol
 
     async def _let_clients_go(self) -> None:
         """Every answer from now on closes its connection; idle ones get a moment to ask again.
@@ -187,8 +252,14 @@ class _Server(uvicorn.Server):
             yield
             self._captured_signals.clear()
 
-    def _reload_keys(self) -> None:
+    def _read_files_again(self) -> None:
+        read_files_again(self._gateway, self._options.tls)
+
+
+def read_files_again(gateway: "Gateway", tls: "Tls | None") -> None:
+    """Takes over changed API keys and certificates; what cannot be used is logged and left."""
+    for reload in (gateway.options.keys.reload, *([tls.reload] if tls else [])):
         try:
-            self._gateway.options.keys.reload()
+            reload()
         except UsageError as error:
             _LOGGER.warning("%s", error.message)

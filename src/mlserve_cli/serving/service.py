@@ -114,16 +114,25 @@ class PredictionService:
         self.replace(model)
         return model
 
-    def fetch(self, name: str) -> LoadedModel:
-        """The newest version of a model, loaded and warmed up but not served yet; see `load`."""
+    def fetch(self, name: str, version: int | None = None) -> LoadedModel:
+        """A version of a model, loaded and warmed up but not served yet; see `load`.
+
+        Args:
+            name: Its name.
+            version: None for the newest.
+        """
         if self.source is None:
             raise UsageError("This server was given its models and has no repository to load from.")
         if name not in self.source.names():
             raise ModelNotFoundError(f"No model '{_short(name)}' in the repository.")
-        model = self.source.load(name)
+        model = self.source.load(name if version is None else f"{name}/{version}")
         if model.has_real_example:
             model.warm_up()
         return model
+
+    def serves_only(self, name: str, version: int) -> bool:
+        """Whether this version of a model is served, and no other one."""
+        return list(self._versions.get(name, ())) == [version]
 
     def replace(self, model: LoadedModel) -> None:
         """Serves a model instead of its other versions.

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlserve_cli.serving.hot import HotProtocol
+from mlserve_cli.serving.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,10 +19,14 @@ class Patience:
     Attributes:
         idle_seconds: Between requests.
         request_seconds: From the first byte of a request to its last.
+        crowded_seconds: Between requests, where more than `crowd` connections are open.
+        crowd: When the server is about to run out of file descriptors.
     """
 
     idle_seconds: float = 75.0
     request_seconds: float = 60.0
+    crowded_seconds: float = 5.0
+    crowd: int = 1 << 30
 
 
 class ConnectionWatch:
@@ -39,7 +43,7 @@ class ConnectionWatch:
         self._connections = connections
         self._patience = patience or Patience()
         # Events of a connection when something last happened there, and when that was.
-        self._seen: dict[HotProtocol, tuple[int, float]] = {}
+        self._seen: dict[Connection, tuple[int, float]] = {}
 
     async def run(self) -> None:
         """Watches until it is cancelled."""
@@ -50,17 +54,19 @@ class ConnectionWatch:
 
     def look(self, now: float) -> None:
         """Closes what has been still for too long."""
-        seen: dict[HotProtocol, tuple[int, float]] = {}
-        for connection in list(self._connections()):
-            if not isinstance(connection, HotProtocol):
+        seen: dict[Connection, tuple[int, float]] = {}
+        connections = list(self._connections())
+        patience = self._patience
+        crowded = len(connections) > patience.crowd
+        idle_seconds = patience.crowded_seconds if crowded else patience.idle_seconds
+        for connection in connections:
+            if not isinstance(connection, Connection):
                 continue
             events, since = self._seen.get(connection, (-1, now))
             if events != connection.events or connection.is_answering:
                 events, since = connection.events, now
             seen[connection] = (events, since)
-            patience = self._patience
-            limit = patience.request_seconds if connection.is_reading else patience.idle_seconds
+            limit = patience.request_seconds if connection.is_reading else idle_seconds
             if now - since >= limit:
-                # Not close(), which would wait for a client that does not read.
-                connection.transport.abort()
+                connection.drop()
         self._seen = seen

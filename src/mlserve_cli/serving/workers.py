@@ -1,6 +1,6 @@
 """Several server processes on one listening socket, forked after the models were loaded."""
 
-import ctypes
+import contextlib
 import gc
 import logging
 import mmap
@@ -9,15 +9,13 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from mlserve_cli.errors import EngineError
 
 _LOGGER = logging.getLogger("mlserve")
 
-_WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-# From <linux/prctl.h>: the signal that a process gets when its parent dies.
-_PR_SET_PDEATHSIG = 1
+WATCHED_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # A worker that dies sooner after its start counts as failed to start.
 _START_SECONDS = 2.0
 _MOST_FAILED_STARTS = 5
@@ -47,7 +45,11 @@ class Supervisor:
 
     Args:
         count: How many workers.
-        work: What a worker does, given its number; it returns after SIGTERM.
+        work: What a worker does, given its place, from 0 on; a worker that replaces another one
+            has the same place. `WATCHED_SIGNALS` are blocked until it unblocks them. It returns
+            after SIGTERM.
+        on_hangup: Called on SIGHUP, before the workers get it.
+        on_stop: Called when the stopping begins.
         clock: Gives the time in seconds.
     """
 
@@ -55,14 +57,19 @@ class Supervisor:
         self,
         count: int,
         work: Callable[[int], None],
+        *,
+        on_hangup: Callable[[], None] = lambda: None,
+        on_stop: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.restarts = RestartCount()
         self._count = count
         self._work = work
+        self._on_hangup = on_hangup
+        self._on_stop = on_stop
         self._clock = clock
+        # Place and time of the start by process.
         self._workers: dict[int, tuple[int, float]] = {}
-        self._started = 0
         self._failed_starts = 0
 
     def run(self) -> None:
@@ -74,39 +81,36 @@ class Supervisor:
         # What was loaded is never collected, so that its memory stays shared with the workers.
         gc.collect()
         gc.freeze()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        try:
-            for _ in range(self._count):
-                self._start()
-            while (received := signal.sigwait(_WATCHED)) not in {signal.SIGTERM, signal.SIGINT}:
-                if received == signal.SIGHUP:
-                    self._signal(signal.SIGHUP)
-                self._replace_the_dead()
-        finally:
-            self._stop()
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with _noted_signals() as noted:
+            try:
+                for place in range(self._count):
+                    self._start(place)
+                while (received := os.read(noted, 1)[0]) not in _STOPPING:
+                    if received == signal.SIGHUP:
+                        self._on_hangup()
+                        self._signal(signal.SIGHUP)
+                    self._replace_the_dead()
+            finally:
+                self._stop()
 
-    def _start(self) -> None:
-        number = self._started
-        self._started += 1
+    def _start(self, place: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        parent = os.getpid()
+        # A worker must not note its signals where the supervisor does.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED_SIGNALS)
         process = os.fork()
         if process == 0:
-            self._be_worker(number, parent)
-        self._workers[process] = (number, self._clock())
+            self._be_worker(place)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._workers[process] = (place, self._clock())
 
-    def _be_worker(self, number: int, parent: int) -> None:
+    def _be_worker(self, place: int) -> None:
         status = 1
         try:
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:
-                os._exit(0)
-            for watched in _WATCHED:
+            signal.set_wakeup_fd(-1)
+            for watched in WATCHED_SIGNALS:
                 signal.signal(watched, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
-            self._work(number)
+            self._work(place)
             status = 0
         # Nothing of the parent's stack may run in a worker.
         except BaseException:
@@ -118,14 +122,14 @@ class Supervisor:
 
     def _replace_the_dead(self) -> None:
         for process in self._dead():
-            _, started = self._workers.pop(process)
+            place, started = self._workers.pop(process)
             quick = self._clock() - started < _START_SECONDS
             self._failed_starts = self._failed_starts + 1 if quick else 0
             if self._failed_starts > _MOST_FAILED_STARTS:
                 raise EngineError("The workers die as soon as they start.")
             _LOGGER.warning("worker %d died and is replaced", process)
             self.restarts.add()
-            self._start()
+            self._start(place)
 
     def _dead(self) -> list[int]:
         """Workers that have ended and were not known to."""
@@ -134,6 +138,7 @@ class Supervisor:
         ]
 
     def _stop(self) -> None:
+        self._on_stop()
         self._signal(signal.SIGTERM)
         deadline = self._clock() + _STOP_SECONDS
         while self._workers and self._clock() < deadline:
@@ -145,3 +150,27 @@ class Supervisor:
     def _signal(self, number: signal.Signals) -> None:
         for process in self._workers:
             os.kill(process, number)
+
+
+_STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+@contextlib.contextmanager
+def _noted_signals() -> Iterator[int]:
+    """Where the numbers of signals can be read from.
+
+    Libraries have threads, and any thread may get a signal; to wait for them in one thread, as
+    `signal.sigwait` does, is to lose some.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    descriptor = signal.set_wakeup_fd(writing)
+    handlers = [signal.signal(watched, lambda *_: None) for watched in WATCHED_SIGNALS]
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(descriptor)
+        for watched, handler in zip(WATCHED_SIGNALS, handlers, strict=True):
+            signal.signal(watched, handler)
+        os.close(reading)
+        os.close(writing)

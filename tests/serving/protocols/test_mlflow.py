@@ -40,7 +40,8 @@ def test_every_form_gives_the_estimators_predictions(trained: Trained) -> None:
         {"dataframe_records": records},
         {"instances": records},
         {"inputs": columns},
-        {"inputs": records, "params": {}},
+        {"inputs": records, "params": {"unknown": 1}},
+        {"inputs": records, "params": "MLflow passes over these too"},
     ):
         assert predictions(model, body) == expected
     assert predictions(model, frame.to_csv(index=False).encode(), CSV) == expected

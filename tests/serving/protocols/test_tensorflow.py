@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.serving.conftest import FakePredictor, Trained
 
@@ -30,6 +31,28 @@ def test_rows_and_columns(fake: type[FakePredictor], trained: Trained) -> None:
     assert ask(trained.load("pets"), {"instances": records}) == {"predictions": ["cat", "dog"]}
 
 
+def test_the_signature_name_chooses_what_is_answered(trained: Trained) -> None:
+    model = trained.load("iris")
+    rows = trained.flowers[:2].tolist()
+    expected = {
+        None: trained.iris.predict(rows),
+        "": trained.iris.predict(rows),
+        "serving_default": trained.iris.predict(rows),
+        "predict_proba": trained.iris.predict_proba(rows),
+        "decision_function": trained.iris.decision_function(rows),
+    }
+    for name, values in expected.items():
+        found = ask(model, {"instances": rows, "signature_name": name})["predictions"]
+        np.testing.assert_allclose(found, values)
+    with pytest.raises(InputError, match="Found 'x' as 'signature_name', expected one of serving"):
+        ask(model, {"instances": rows, "signature_name": "x"})
+
+
+def test_parameters_change_nothing(fake: type[FakePredictor]) -> None:
+    request = {"instances": [[1, 2]], "parameters": {"temperature": 1}}
+    assert ask(LoadedModel("m", 1, fake()), request) == {"predictions": [3.0]}
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"instances": [[1, 2]], "inputs": [[1, 2]]}, {"instances": 5}]
 )
@@ -44,3 +67,8 @@ def test_status_and_metadata(trained: Trained) -> None:
     assert versions == ["2", "1"]
     inputs = model_metadata(trained.load("pets"))["metadata"]["signature_def"]["signature_def"]
     assert inputs["serving_default"]["inputs"]["colour"]["dtype"] == "DT_STRING"
+    assert inputs["serving_default"]["outputs"] == {
+        "predict": {"dtype": "DT_STRING", "tensor_shape": {"dim": [{"size": "-1"}]}}
+    }
+    probabilities = inputs["predict_proba"]["outputs"]["predict_proba"]
+    assert probabilities["tensor_shape"]["dim"] == [{"size": "-1"}, {"size": "2"}]

@@ -1,4 +1,8 @@
-"""`/invocations` as MLflow and SageMaker speak it: JSON in four forms, CSV, npy."""
+"""`/invocations` as MLflow and SageMaker speak it: JSON in four forms, CSV, Parquet, npy.
+
+`params` are accepted and change nothing: no model here has a schema of parameters, and MLflow
+passes over the parameters of such a model too.
+"""
 
 import io
 from typing import TYPE_CHECKING, Any
@@ -54,7 +58,7 @@ class _Request(msgspec.Struct):
     dataframe_records: list[Any] | None = None
     instances: Any = None
     inputs: Any = None
-    params: dict[str, Any] | None = None
+    params: Any = None
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
@@ -70,10 +74,14 @@ class MlflowProtocol:
         answer = _answer_for(headers)
         match media_type(headers):
             case b"text/csv":
-                # Brings pyarrow, which takes memory that other requests do not need.
+                # This and the next bring pyarrow: memory that other requests do not need.
                 from mlserve_cli.serving.protocols.csv_rows import read_csv
 
                 rows = read_csv(body, model.reader)
+            case b"application/vnd.apache.parquet" | b"application/x-parquet":
+                from mlserve_cli.serving.protocols.parquet import read_parquet
+
+                rows = read_parquet(body, model.reader)
             case b"application/x-npy":
                 rows = _read_npy(body, model.reader)
             case _:

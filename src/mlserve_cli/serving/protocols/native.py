@@ -6,7 +6,8 @@
 {"rows": [{"length": 5.1, "width": 3.5}]}  {"predictions": [..], "probabilities": [[..], ..], ...}
 ```
 
-Every answer also names the model and its version.
+Every answer also names the model and its version. `/models/NAME` names the classes, in the order of
+the probabilities.
 """
 
 import struct
@@ -29,15 +30,19 @@ if TYPE_CHECKING:
     from mlserve_cli.errors import MlserveError
     from mlserve_cli.serving.exchange import Headers
     from mlserve_cli.serving.model import LoadedModel
+    from mlserve_cli.serving.rows import RowReader
     from mlserve_cli.serving.scoring import Scored
 
 
 class _OneRow(msgspec.Struct, gc=False):
     features: list[float]
+    # Only one of the two may be there.
+    rows: Any = msgspec.UNSET
 
 
 class _ManyRows(msgspec.Struct, gc=False):
     features: list[list[float]]
+    rows: Any = msgspec.UNSET
 
 
 class _Anything(msgspec.Struct, gc=False):
@@ -81,6 +86,10 @@ _decode_one = msgspec.json.Decoder(_OneRow).decode
 _decode_many = msgspec.json.Decoder(_ManyRows).decode
 _ANYTHING = msgspec.json.Decoder(_Anything)
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
+# Within so many bytes the first row begins, unless somebody writes JSON to be looked at.
+_HEAD_BYTES = 24
+_NOT_NUMBERS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error)
 
 
 class NativeProtocol:
@@ -106,16 +115,25 @@ class NativeProtocol:
 def _read_numbers(model: "LoadedModel", body: bytes) -> Call | None:
     """The request if it holds nothing but numbers in the right places, as most do."""
     pack = model.reader.pack
+    if not _seems_many(body):
+        try:
+            one = _decode_one(body)
+            if one.rows is msgspec.UNSET:
+                return Call(model, Rows(1, pack(*one.features)), model.wanted, _One(model))
+        except _NOT_NUMBERS:
+            pass
     try:
-        return Call(model, Rows(1, pack(*_decode_one(body).features)), model.wanted, _One(model))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error):
-        pass
-    try:
-        rows = _decode_many(body).features
+        many = _decode_many(body)
+        rows = many.features if many.rows is msgspec.UNSET else []
         data = b"".join([pack(*row) for row in rows])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error):
+    except _NOT_NUMBERS:
         return None
     return Call(model, Rows(len(rows), data), model.wanted, _Many(model)) if rows else None
+
+
+def _seems_many(body: bytes) -> bool:
+    """Whether it looks like several rows: to try them as one costs more than to look."""
+    return body.find(b"[[", 0, _HEAD_BYTES) >= 0
 
 
 def _read_anything(model: "LoadedModel", body: bytes) -> Call:
@@ -135,6 +153,41 @@ def _read_anything(model: "LoadedModel", body: bytes) -> Call:
     if given and not isinstance(given[0], list):
         return Call(model, model.reader.from_row(given), model.wanted, _One(model))
     return Call(model, model.reader.from_rows(given), model.wanted, _Many(model))
+
+
+def read_single_rows(reader: "RowReader", bodies: "list[bytes]") -> list[bytes | None]:
+    """The numbers of bodies that hold one row of them and nothing else; None for all others.
+
+    Args:
+        reader: Of a matrix model.
+        bodies: Of requests that say they are JSON, or nothing.
+    """
+    pack = reader.pack
+    found: list[bytes | None] = []
+    for body in bodies:
+        if _seems_many(body):
+            found.append(None)
+            continue
+        try:
+            one = _decode_one(body)
+            found.append(pack(*one.features) if one.rows is msgspec.UNSET else None)
+        except _NOT_NUMBERS:
+            found.append(None)
+    return found
+
+
+def write_single_rows(model: "LoadedModel", scored: "Scored") -> list[bytes]:
+    """The answers to requests of one row each, in their order."""
+    name, version, labels = model.name, model.version, scored.label_list
+    if scored.probabilities is None:
+        answers = [OnePrediction(label, name, version) for label in labels]
+    else:
+        answers = [
+            OnePrediction(label, name, version, max(row))
+            for label, row in zip(labels, scored.probability_list, strict=True)
+        ]
+    # What is inside of texts is escaped, line ends too.
+    return _encode_lines(answers).split(b"\n")[:-1]
 
 
 class _One(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,9 @@
-"""`/v1/models/NAME:predict` as TensorFlow Serving and KServe V1 speak it."""
+"""`/v1/models/NAME:predict` as TensorFlow Serving, KServe V1 and Vertex AI speak it.
+
+`instances` are rows and `inputs` are columns. `signature_name` chooses what is answered: the labels
+(`serving_default` or `predict`), `predict_proba` or `decision_function`. Vertex's `parameters` are
+accepted and change nothing.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,14 +12,18 @@ import msgspec
 from mlserve_cli.errors import InputError
 from mlserve_cli.serving.exchange import Call, Reply, check_json_type, decode_json, error_reply
 from mlserve_cli.serving.protocols.mlflow import read_values
-from mlserve_cli.serving.protocols.v2_metadata import input_tensors
-from mlserve_cli.serving.scoring import Wanted
+from mlserve_cli.serving.protocols.v2 import output_values, outputs_of, wanted_for
+from mlserve_cli.serving.protocols.v2_metadata import input_tensors, output_tensor
 
 if TYPE_CHECKING:
     from mlserve_cli.errors import MlserveError
     from mlserve_cli.serving.exchange import Headers
     from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.scoring import Scored
+
+
+# What a request means that names no signature.
+DEFAULT_SIGNATURE = "serving_default"
 
 
 class _Request(msgspec.Struct):
@@ -37,11 +46,12 @@ class TensorflowProtocol:
         request = decode_json(body, _REQUEST)
         if (request.instances is msgspec.UNSET) == (request.inputs is msgspec.UNSET):
             raise InputError("Expected either 'instances' (rows) or 'inputs' (columns).")
+        output = _output(model, request.signature_name)
         if request.inputs is msgspec.UNSET:
             rows = read_values(request.instances, model.reader, "instances")
-            return Call(model, rows, Wanted.LABELS, _as_rows)
+            return Call(model, rows, wanted_for([output]), _Answer("predictions", output))
         rows = read_values(request.inputs, model.reader, "inputs")
-        return Call(model, rows, Wanted.LABELS, _as_columns)
+        return Call(model, rows, wanted_for([output]), _Answer("outputs", output))
 
     def error(self, error: "MlserveError") -> Reply:
         """See `InferenceProtocol.error`: TensorFlow Serving says 400 where others say 422."""
@@ -65,22 +75,23 @@ def model_status(versions: list[int]) -> dict[str, Any]:
 
 def model_metadata(model: "LoadedModel") -> dict[str, Any]:
     """The answer of `/v1/models/NAME/metadata`."""
-    inputs = {
-        tensor["name"]: {
-            "dtype": _DTYPES[tensor["datatype"]],
-            "tensor_shape": {"dim": [{"size": str(size)} for size in tensor["shape"]]},
-        }
-        for tensor in input_tensors(model)
-    }
+    inputs = {tensor["name"]: _described(tensor) for tensor in input_tensors(model)}
+    signatures = {DEFAULT_SIGNATURE: "predict"} | {name: name for name in outputs_of(model)}
     return {
-        "model_spec": {"name": model.name, "version": str(model.version)},
+        "model_spec": {
+            "name": model.name,
+            "signature_name": "",
+            "version": str(model.version),
+        },
         "metadata": {
             "signature_def": {
                 "signature_def": {
-                    "serving_default": {
+                    name: {
                         "inputs": inputs,
+                        "outputs": {output: _described(output_tensor(model.signature, output))},
                         "method_name": "tensorflow/serving/predict",
                     }
+                    for name, output in signatures.items()
                 }
             }
         },
@@ -90,9 +101,40 @@ def model_metadata(model: "LoadedModel") -> dict[str, Any]:
 _DTYPES = {"FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
 
 
-def _as_rows(scored: "Scored", start: int, stop: int) -> Reply:
-    return Reply(msgspec.json.encode({"predictions": scored.label_list[start:stop]}))
+def _described(tensor: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "dtype": _DTYPES[tensor["datatype"]],
+        "tensor_shape": {"dim": [{"size": str(size)} for size in tensor["shape"]]},
+    }
 
 
-def _as_columns(scored: "Scored", start: int, stop: int) -> Reply:
-    return Reply(msgspec.json.encode({"outputs": scored.label_list[start:stop]}))
+def _output(model: "LoadedModel", signature_name: str | None) -> str:
+    """The output that a request means."""
+    if signature_name in {None, "", DEFAULT_SIGNATURE}:
+        return "predict"
+    known = outputs_of(model)
+    if signature_name not in known:
+        raise InputError(
+            f"Found {str(signature_name)[:60]!r} as 'signature_name', expected one of "
+            f"{', '.join([DEFAULT_SIGNATURE, *known])}."
+        )
+    return signature_name
+
+
+class _Answer(msgspec.Struct, frozen=True, gc=False):
+    """Writes the answer.
+
+    Attributes:
+        key: Under which the values stand.
+        output: Which values.
+    """
+
+    key: str
+    output: str
+
+    def __call__(self, scored: "Scored", start: int, stop: int) -> Reply:
+        if self.output == "predict":
+            values = scored.label_list[start:stop]
+        else:
+            values = output_values(scored, self.output)[start:stop].tolist()
+        return Reply(msgspec.json.encode({self.key: values}))

@@ -11,6 +11,8 @@ from mlserve_cli.serving.protocols.v2_tensors import datatype_of, from_bytes, fr
 from mlserve_cli.serving.scoring import Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from mlserve_cli.errors import MlserveError
@@ -93,11 +95,9 @@ class V2Protocol:
                 rows = _raw_rows(model, body)
                 return Call(model, rows, model.wanted, _Answer(model, None, _default(model)))
             request, binary = decode_json(body[:length], _REQUEST), body[length:]
-        rows = _rows(model, _tensors(request.inputs, binary))
+        rows = tensor_rows(model, _tensors(request.inputs, binary))
         outputs = _outputs(model, request)
-        wanted = Wanted(0)
-        for name, _ in outputs:
-            wanted |= _OUTPUTS[name]
+        wanted = wanted_for(name for name, _ in outputs)
         return Call(model, rows, wanted, _Answer(model, request.id, outputs))
 
     def error(self, error: "MlserveError") -> Reply:
@@ -117,24 +117,44 @@ def outputs_of(model: "LoadedModel") -> list[str]:
     return [name for name in _OUTPUTS if has[name]]
 
 
+def requested_outputs(model: "LoadedModel", asked: list[str]) -> list[str]:
+    """Names of the outputs that a request means: those it asks for, or those of a plain prediction.
+
+    Raises:
+        InputError: The model has no output of that name.
+    """
+    if not asked:
+        return [name for name in _OUTPUTS if _OUTPUTS[name] in model.wanted]
+    known = outputs_of(model)
+    for name in asked:
+        if name not in known:
+            raise InputError(
+                f"Found {name[:60]!r} as an output, expected one of {', '.join(known)}."
+            )
+    return asked
+
+
+def wanted_for(names: "Iterable[str]") -> Wanted:
+    """What is asked of the model for outputs of these names."""
+    wanted = Wanted(0)
+    for name in names:
+        wanted |= _OUTPUTS[name]
+    return wanted
+
+
 def _default(model: "LoadedModel") -> tuple[tuple[str, bool], ...]:
-    return tuple((name, False) for name in _OUTPUTS if _OUTPUTS[name] in model.wanted)
+    return tuple((name, False) for name in requested_outputs(model, []))
 
 
 def _outputs(model: "LoadedModel", request: InferRequest) -> tuple[tuple[str, bool], ...]:
     """Names of the wanted outputs, and whether each goes out in binary."""
     all_binary = request.parameters.get("binary_data_output") is True
-    if not request.outputs:
-        return tuple((name, all_binary) for name, _ in _default(model))
-    known = outputs_of(model)
-    for output in request.outputs:
-        if output.name not in known:
-            raise InputError(
-                f"Found {output.name[:60]!r} as an output, expected one of {', '.join(known)}."
-            )
+    asked = request.outputs or []
+    names = requested_outputs(model, [output.name for output in asked])
+    if not asked:
+        return tuple((name, all_binary) for name in names)
     return tuple(
-        (output.name, output.parameters.get("binary_data", all_binary) is True)
-        for output in request.outputs
+        (output.name, output.parameters.get("binary_data", all_binary) is True) for output in asked
     )
 
 
@@ -169,7 +189,13 @@ def _tensors(inputs: list[InputTensor], binary: bytes) -> dict[str, "NDArray[Any
     return tensors
 
 
-def _rows(model: "LoadedModel", tensors: dict[str, "NDArray[Any]"]) -> "Rows":
+def tensor_rows(model: "LoadedModel", tensors: dict[str, "NDArray[Any]"]) -> "Rows":
+    """The rows that tensors hold: one matrix of any name, or one tensor per column.
+
+    Raises:
+        InputError: There are none.
+        SignatureError: They do not fit the model.
+    """
     reader = model.reader
     if not tensors:
         raise InputError("Found no inputs, expected at least one tensor.")
@@ -210,7 +236,7 @@ class _Answer(msgspec.Struct, frozen=True):
     def __call__(self, scored: "Scored", start: int, stop: int) -> Reply:
         tensors, binary = [], []
         for name, is_binary in self.outputs:
-            values = _values(scored, name)[start:stop]
+            values = output_values(scored, name)[start:stop]
             tensor = OutputTensor(name, datatype_of(values), list(values.shape))
             if is_binary:
                 data = to_bytes(values)
@@ -227,7 +253,8 @@ class _Answer(msgspec.Struct, frozen=True):
         return Reply(b"".join([head, *binary]), 200, b"application/octet-stream", length)
 
 
-def _values(scored: "Scored", name: str) -> "NDArray[Any]":
+def output_values(scored: "Scored", name: str) -> "NDArray[Any]":
+    """One output of a scored micro-batch that holds it."""
     match _OUTPUTS[name]:
         case Wanted.LABELS:
             values = scored.labels

@@ -37,7 +37,7 @@ def model_metadata(model: "LoadedModel", versions: list[int]) -> dict[str, Any]:
         "versions": [str(version) for version in versions],
         "platform": f"mlserve_{model.predictor.engine.value}",
         "inputs": input_tensors(model),
-        "outputs": [_output(model.signature, name) for name in outputs_of(model)],
+        "outputs": [output_tensor(model.signature, name) for name in outputs_of(model)],
     }
 
 
@@ -81,7 +81,8 @@ def _datatype(dtype: DType, categories: Any) -> str:
     return _DATATYPES[dtype]
 
 
-def _output(signature: Signature, name: str) -> dict[str, Any]:
+def output_tensor(signature: Signature, name: str) -> dict[str, Any]:
+    """The tensor that an answer holds for one of the model's outputs."""
     width = {
         "predict": len(signature.outputs),
         "predict_proba": len(signature.classes) if signature.classes else -1,

@@ -23,12 +23,16 @@ _DTYPES: dict[str, type[np.generic]] = {
     "INT32": np.int32,
     "INT64": np.int64,
     "FP16": np.float16,
+    "BF16": np.float32,
     "FP32": np.float32,
     "FP64": np.float64,
 }
 DATATYPES = (*_DTYPES, "BYTES")
 _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
+# The upper half of an FP32; numpy has no such type.
+_BF16 = "BF16"
 _MOST_DIMENSIONS = 2
+_LONGEST = 2**31
 
 
 def datatype_of(array: NDArray[Any]) -> str:
@@ -71,11 +75,14 @@ def from_bytes(name: str, datatype: str, shape: Sequence[int], data: bytes) -> N
             raise _wrong_size(name, len(texts), shape)
         return _texts(name, texts).reshape(shape)
     dtype = np.dtype(_DTYPES[datatype]).newbyteorder("<")
-    if len(data) != size * dtype.itemsize:
+    expected = size * (2 if datatype == _BF16 else dtype.itemsize)
+    if len(data) != expected:
         raise InputError(
-            f"Tensor '{name}': found {len(data)} bytes, expected {size * dtype.itemsize} for "
+            f"Tensor '{name}': found {len(data)} bytes, expected {expected} for "
             f"shape {list(shape)} of {datatype}."
         )
+    if datatype == _BF16:
+        data = (np.frombuffer(data, "<u2").astype("<u4") << 16).tobytes()
     values = np.frombuffer(data, dtype).reshape(shape)
     if dtype.kind == "f" and np.isinf(values).any():
         raise InputError(f"Tensor '{name}' holds infinity, expected finite numbers.")
@@ -96,9 +103,10 @@ def _size(name: str, datatype: str, shape: Sequence[int]) -> int:
             f"Tensor '{name}': found the datatype {datatype[:20]!r}, expected one of "
             f"{', '.join(DATATYPES)}."
         )
-    if not 1 <= len(shape) <= _MOST_DIMENSIONS or min(shape) < 0:
+    fits = 1 <= len(shape) <= _MOST_DIMENSIONS and all(0 <= side < _LONGEST for side in shape)
+    if not fits:
         raise InputError(
-            f"Tensor '{name}': found the shape {list(shape)[:8]}, expected [rows] or "
+            f"Tensor '{name}': found the shape {str(shape)[:40]}, expected [rows] or "
             "[rows, columns]."
         )
     return math.prod(shape)
@@ -114,6 +122,9 @@ def _wrong_size(name: str, found: int, shape: Sequence[int]) -> InputError:
 def _numbers(name: str, datatype: str, data: list[Any]) -> NDArray[Any]:
     dtype = np.dtype(_DTYPES[datatype])
     allowed = {"b": (bool,), "f": (int, float, type(None))}.get(dtype.kind, (int,))
+    if dtype.kind in "iu":
+        # Some clients write every number with a point.
+        data = [int(v) if type(v) is float and v.is_integer() else v for v in data]
     if not set(map(type, data)) <= set(allowed):
         wrong = next(value for value in data if type(value) not in allowed)
         raise InputError(f"Tensor '{name}': found {describe(wrong)}, expected {datatype}.")

@@ -1,0 +1,87 @@
+"""Where a server listens: its socket, its address, and how many files it may hold open."""
+
+import errno
+import ipaddress
+import resource
+import socket
+
+from mlserve_cli.errors import EngineError, MlserveError, UsageError
+
+_BACKLOG = 4096
+# Left for model files, logs and whatever else a process opens beside its connections.
+_SPARE_FILES = 64
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Args:
+        host: Address or name of this machine.
+        port: Port to bind; 0 takes a free one.
+
+    Raises:
+        UsageError: This machine has no such address.
+        EngineError: The port is taken, or not allowed.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    # A name that can be no host name is a UnicodeError, a port beyond 65535 an OverflowError.
+    except (OSError, UnicodeError, OverflowError) as error:
+        listener.close()
+        raise _unbound(host, port, error) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def address_of(listener: socket.socket, host: str, *, secure: bool) -> str:
+    """The address that clients on this machine may use, such as `http://127.0.0.1:8000`."""
+    port = listener.getsockname()[1]
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104
+    shown = f"[{shown}]" if ":" in shown else shown
+    return f"{'https' if secure else 'http'}://{shown}:{port}"
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only this machine reaches the socket."""
+    host: str = listener.getsockname()[0]
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+
+
+def raise_file_limit() -> None:
+    """Lets this process hold as many connections as the system grants."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS grants more on paper than it accepts.
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError):
+        return
+
+
+def max_connections() -> int:
+    """How many connections leave enough file descriptors for everything else."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return 1 << 30
+    return max(allowed - _SPARE_FILES, allowed // 2)
+
+
+def _unbound(host: str, port: int, error: Exception) -> MlserveError:
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    reason = getattr(error, "strerror", None) or "there is no such address"
+    message = f"Cannot listen on {shown}: {reason}."
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return EngineError(message, hint="Choose another port: --port N, or 0 for a free one.")
+        case errno.EACCES:
+            return EngineError(
+                message, hint="Ports below 1024 need privileges; choose another: --port 8000"
+            )
+        case _:
+            return UsageError(
+                message,
+                hint="--host takes an address of this machine, such as 127.0.0.1, ::1 or 0.0.0.0.",
+            )

@@ -1,0 +1,126 @@
+"""Requests of one row each, scored and answered together without objects of their own.
+
+Most requests are such: one row of numbers, in JSON, in the native protocol, for a model that is
+fast. What is the same for all of them is done once for those that come in one turn of the event
+loop. Whatever is not like that goes the general way, which gives the same answers.
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from mlserve_cli.errors import MlserveError
+from mlserve_cli.serving.exchange import JSON
+from mlserve_cli.serving.protocols.native import NativeProtocol, read_single_rows, write_single_rows
+
+if TYPE_CHECKING:
+    from mlserve_cli.serving.exchange import Headers
+    from mlserve_cli.serving.gateway import Gateway
+    from mlserve_cli.serving.model import LoadedModel
+    from mlserve_cli.serving.routes import Endpoint
+
+_LOGGER = logging.getLogger("mlserve")
+# Larger bodies hold more than one row, or one for which this would not matter.
+_MOST_BYTES = 4096
+
+
+class Asker(Protocol):
+    """Who waits for an answer."""
+
+    @property
+    def started(self) -> float:
+        """When the request was complete, by the gateway's clock."""
+
+    def ask(self, body: bytes) -> None:
+        """Goes the general way."""
+
+    def take(self, body: bytes) -> None:
+        """Takes a good answer."""
+
+
+class _Turn(NamedTuple):
+    """Requests to one address."""
+
+    askers: list[Asker]
+    bodies: list[bytes]
+
+
+def may_be_single(endpoint: "Endpoint", headers: "Headers", body_bytes: int) -> bool:
+    """Whether a request with such a head may hold one row of numbers and nothing else."""
+    return (
+        isinstance(endpoint.protocol, NativeProtocol)
+        and headers.get(b"content-type", JSON) == JSON
+        and b"content-encoding" not in headers
+        and body_bytes <= _MOST_BYTES
+    )
+
+
+class SingleRows:
+    """What came in this turn of the event loop.
+
+    Args:
+        gateway: Has the models.
+    """
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._turns: dict[Endpoint, _Turn] = {}
+
+    def add(self, endpoint: "Endpoint", asker: Asker, body: bytes) -> None:
+        """Takes a request for which `may_be_single` holds; it is answered in this turn."""
+        turn = self._turns.get(endpoint)
+        if turn is None:
+            if not self._turns:
+                asyncio.get_running_loop().call_soon(self._run)
+            turn = self._turns[endpoint] = _Turn([], [])
+        turn.askers.append(asker)
+        turn.bodies.append(body)
+
+    def _run(self) -> None:
+        turns, self._turns = self._turns, {}
+        for endpoint, turn in turns.items():
+            single, other = _Turn([], []), turn
+            try:
+                model = self._gateway.service.resolve(endpoint.name, endpoint.version)
+                single, other, answers = self._answered(model, turn)
+            except MlserveError:
+                answers = []
+            # A bug of ours must not leave anybody waiting.
+            except Exception:
+                _LOGGER.exception("unexpected error")
+                answers = []
+            for asker, answer in zip(single.askers, answers, strict=True):
+                asker.take(answer)
+            if answers:
+                self._count(model, single, answers)
+            for asker, body in zip(other.askers, other.bodies, strict=True):
+                asker.ask(body)
+
+    def _answered(self, model: "LoadedModel", turn: _Turn) -> tuple[_Turn, _Turn, list[bytes]]:
+        """Requests of one row, all others, and the answers to the former."""
+        rows = read_single_rows(model.reader, turn.bodies) if model.reader.is_matrix else []
+        single, other = (turn, _Turn([], [])) if None not in rows else _parted(turn, rows)
+        packed = [row for row in rows if row is not None]
+        queue = self._gateway.scheduler.queue(model)
+        scored = queue.score_now(packed, single.askers[0].started) if packed else None
+        if scored is None:
+            return _Turn([], []), turn, []
+        return single, other, write_single_rows(model, scored)
+
+    def _count(self, model: "LoadedModel", turn: _Turn, answers: list[bytes]) -> None:
+        now = self._gateway.clock()
+        self._gateway.metrics.count_good(
+            model,
+            NativeProtocol.name,
+            [now - asker.started for asker in turn.askers],
+            (sum(map(len, turn.bodies)), sum(map(len, answers))),
+        )
+
+
+def _parted(turn: _Turn, rows: "list[bytes | None]") -> tuple[_Turn, _Turn]:
+    single, other = _Turn([], []), _Turn([], [])
+    for asker, body, row in zip(turn.askers, turn.bodies, rows, strict=True):
+        part = other if row is None else single
+        part.askers.append(asker)
+        part.bodies.append(body)
+    return single, other

@@ -1,0 +1,60 @@
+"""What waits to be scored, and what comes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from mlserve_cli.errors import MlserveError
+    from mlserve_cli.serving.exchange import Call, Reply
+    from mlserve_cli.serving.model import LoadedModel
+    from mlserve_cli.serving.scoring import Scored
+
+Done = Callable[["Reply | MlserveError"], None]
+OnBatch = Callable[["LoadedModel", int, int, float, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what is scored and what waits.
+
+    Attributes:
+        max_batch_rows: Rows in one call of a model.
+        max_queue_rows: Rows that wait for one model; more are refused.
+        timeout_seconds: After which a waiting request is given up.
+    """
+
+    max_batch_rows: int = 4096
+    max_queue_rows: int = 65_536
+    timeout_seconds: float = 30.0
+
+
+class Waiting(msgspec.Struct, gc=False):
+    """A call and the one who waits for it."""
+
+    call: "Call"
+    done: Done
+    since: float
+    answered: bool = False
+
+    def finish(self, outcome: "Reply | MlserveError") -> None:
+        """Tells the one who waits, once."""
+        if not self.answered:
+            self.answered = True
+            self.done(outcome)
+
+
+class Batch(msgspec.Struct):
+    """Calls that are scored together."""
+
+    waiting: list[Waiting]
+    rows: int
+
+
+class Outcome(msgspec.Struct):
+    """What the model said about calls that were scored together."""
+
+    waiting: list[Waiting]
+    scored: "Scored | MlserveError"

@@ -1,0 +1,157 @@
+"""Slow models: overload, deadlines, stopping; the server runs inside the test."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+import numpy as np
+import pytest
+import uvloop
+from tests.serving.conftest import FakePredictor
+
+from mlserve_cli.errors import EngineError
+from mlserve_cli.serving.gateway import Gateway, GatewayOptions
+from mlserve_cli.serving.grpc.address import reserve_port, target_of
+from mlserve_cli.serving.grpc.messages import message_type
+from mlserve_cli.serving.grpc.server import GrpcServer
+from mlserve_cli.serving.model import LoadedModel
+from mlserve_cli.serving.scheduling import Limits
+from mlserve_cli.serving.service import PredictionService
+
+CALL_SECONDS = 0.3
+Infer = Callable[[bytes], Awaitable[bytes]]
+
+
+def slow(_: Any) -> None:
+    time.sleep(CALL_SECONDS)
+
+
+def body(value: float) -> bytes:
+    tensor = {"name": "input", "datatype": "FP64", "shape": [1, 2]}
+    contents = {"fp64_contents": [value, value]}
+    request = message_type("inference.ModelInferRequest")(
+        model_name="slow", inputs=[{**tensor, "contents": contents}]
+    )
+    written: bytes = request.SerializeToString()
+    return written
+
+
+def label(answer: bytes) -> float:
+    response = message_type("inference.ModelInferResponse").FromString(answer)
+    found: float = response.outputs[0].contents.fp64_contents[0]
+    return found
+
+
+def run(
+    predictor: FakePredictor,
+    limits: Limits,
+    session: Callable[[GrpcServer, Infer], Awaitable[None]],
+) -> None:
+    """A session with a server on the event loop that production uses."""
+
+    async def serve() -> None:
+        service = PredictionService([LoadedModel("slow", 1, predictor)])
+        gateway = Gateway(service, GatewayOptions(limits))
+        gateway.prepare()
+        with reserve_port("127.0.0.1", 0) as holder:
+            server = GrpcServer(gateway, holder)
+            await server.start()
+            try:
+                async with grpc.aio.insecure_channel(target_of(holder)) as channel:
+                    infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+                    await asyncio.wait_for(session(server, infer), 60)
+            finally:
+                await server.stop(0)
+                gateway.scheduler.close()
+
+    uvloop.run(serve())
+
+
+async def outcome(answer: Awaitable[bytes]) -> Any:
+    try:
+        return label(await answer)
+    except grpc.aio.AioRpcError as error:
+        return error
+
+
+def test_a_full_queue_refuses_at_once_and_says_when_to_try_again(
+    fake: type[FakePredictor],
+) -> None:
+    async def session(_: GrpcServer, infer: Infer) -> None:
+        found = await asyncio.gather(*[outcome(infer(body(value))) for value in range(6)])
+        refused = [one for one in found if isinstance(one, grpc.aio.AioRpcError)]
+        answered = [one for one in found if one not in refused]
+        assert answered == [2.0 * value for value in range(6) if found[value] not in refused]
+        assert answered
+        assert refused
+        for error in refused:
+            assert error.code() is grpc.StatusCode.UNAVAILABLE
+            assert "the queue is full" in (error.details() or "")
+            assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
+
+    run(fake(refuse=slow), Limits(max_queue_rows=1), session)
+
+
+def test_no_answer_in_time_is_said(fake: type[FakePredictor]) -> None:
+    async def session(_: GrpcServer, infer: Infer) -> None:
+        error = await outcome(infer(body(1)))
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert error.details() == "No answer within 0.1 seconds."
+
+    run(fake(refuse=slow), Limits(timeout_seconds=0.1), session)
+
+
+def test_a_client_that_gives_up_disturbs_nobody(fake: type[FakePredictor]) -> None:
+    async def session(_: GrpcServer, infer: Any) -> None:
+        impatient = outcome(infer(body(1), timeout=CALL_SECONDS / 10))
+        error, *answered = await asyncio.gather(
+            impatient, *[outcome(infer(body(value))) for value in range(4)]
+        )
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert answered == [0, 2, 4, 6]
+
+    run(fake(refuse=slow), Limits(), session)
+
+
+def test_a_stopping_server_finishes_what_is_under_way(fake: type[FakePredictor]) -> None:
+    async def session(server: GrpcServer, infer: Infer) -> None:
+        asked = [asyncio.ensure_future(outcome(infer(body(value)))) for value in range(4)]
+        await asyncio.sleep(CALL_SECONDS / 3)
+        await server.stop(30)
+        assert await asyncio.gather(*asked) == [0, 2, 4, 6]
+        assert (await outcome(infer(body(1)))).code() is grpc.StatusCode.UNAVAILABLE
+
+    run(fake(refuse=slow), Limits(), session)
+
+
+def test_only_the_guilty_request_of_a_micro_batch_fails(fake: type[FakePredictor]) -> None:
+    def refuse_seven(batch: Any) -> None:
+        time.sleep(0.005)
+        if (np.asarray(batch) == 7).any():
+            raise EngineError("Seven is too much.")
+
+    async def session(_: GrpcServer, infer: Infer) -> None:
+        found = await asyncio.gather(*[outcome(infer(body(value))) for value in range(12)])
+        guilty = found.pop(7)
+        assert guilty.code() is grpc.StatusCode.INTERNAL
+        assert guilty.details() == "Seven is too much."
+        assert found == [2.0 * value for value in range(12) if value != 7]
+
+    run(fake(refuse=refuse_seven), Limits(), session)
+
+
+def test_a_bug_shows_no_more_than_that_there_is_one(
+    fake: type[FakePredictor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def session(server: GrpcServer, infer: Infer) -> None:
+        error = await outcome(infer(body(1)))
+        assert error.code() is grpc.StatusCode.INTERNAL
+        assert error.details() == "The model failed while scoring: ZeroDivisionError."
+
+    def fail(_: Any) -> None:
+        raise ZeroDivisionError("secret")
+
+    run(fake(refuse=fail), Limits(), session)

@@ -1,0 +1,143 @@
+"""Requests on bare sockets: heads that were seen before, and those that only look so."""
+
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+import pytest
+from tests.serving.conftest import Serve, Server, Trained
+from tests.serving.test_server import announced_bytes, post
+
+PATH = "/models/iris/predict"
+ID, END = b"x-request-id", b"\r\n\r\n"
+ROWS = [[5.1, 3.5, 1.4, 0.2], [6.0, 3.0, 5.0, 2.0], [7.25, 3.125, 6.5, 2.25]]
+
+
+def body_of(row: list[float]) -> bytes:
+    return json.dumps({"features": row}).encode()
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._read = b""
+
+    def ask(self, *pieces: bytes) -> bytes:
+        for piece in pieces:
+            self.socket.sendall(piece)
+        return self.answer()
+
+    def answer(self) -> bytes:
+        """The next answer, without its date."""
+        while b"\r\n\r\n" not in self._read:
+            self._receive()
+        head, _, rest = self._read.partition(b"\r\n\r\n")
+        size = announced_bytes(head)
+        while len(rest) < size:
+            self._receive()
+            rest = self._read.partition(b"\r\n\r\n")[2]
+        self._read = rest[size:]
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"date:")]
+        return b"\r\n".join([*lines, b"", rest[:size]])
+
+    def _receive(self) -> None:
+        part = self.socket.recv(65_536)
+        assert part
+        self._read += part
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    with Client(server.port) as connected:
+        yield connected
+
+
+def test_a_head_that_was_seen_before_is_answered_as_the_first_time(
+    client: Client, server: Server
+) -> None:
+    slow = {row: client.ask(post(f"{PATH}?slow", {}, body_of(ROWS[row]))) for row in range(3)}
+    for _ in range(3):
+        for row in range(3):
+            assert client.ask(post(PATH, {}, body_of(ROWS[row]))) == slow[row]
+    # Nor does it matter on which connection it was seen.
+    with Client(server.port) as other:
+        assert other.ask(post(PATH, {}, body_of(ROWS[0]))) == slow[0]
+
+
+def test_known_heads_may_come_in_any_pieces(client: Client) -> None:
+    request = post(PATH, {}, body_of(ROWS[0]))
+    first = client.ask(request)
+    head = request.index(b"\r\n\r\n") + 4
+    for cuts in ([head], [head - 1], [head + 1], [3, head, len(request) - 1], [head - 2]):
+        ends = [0, *cuts, len(request)]
+        pieces = [request[start:stop] for start, stop in pairwise(ends)]
+        assert client.ask(*pieces) == first
+        assert client.ask(request) == first
+
+
+def test_known_heads_in_a_row_are_answered_in_order(client: Client) -> None:
+    requests = [post(PATH, {}, body_of(row)) for row in ROWS]
+    alone = [client.ask(request) for request in requests]
+    client.socket.sendall(b"".join(requests))
+    assert [client.answer() for _ in requests] == alone
+    # Empty lines between requests are skipped, as HTTP allows.
+    assert client.ask(b"\r\n\r\n" + requests[0]) == alone[0]
+    assert client.ask(b"\r\n" + requests[1]) == alone[1]
+
+
+def test_one_row_more_rows_and_errors_of_one_turn_get_their_own_answers(server: Server) -> None:
+    bodies = [
+        *(body_of(row) for row in ROWS),
+        json.dumps({"features": ROWS}).encode(),
+        b'{"features":[1]}',
+        b'{"features":[1,2,3,null]}',
+        b"{",
+        json.dumps({"rows": [dict(zip("abcd", ROWS[0], strict=True))]}).encode(),
+    ]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(server.port)) for _ in bodies]
+        alone = [
+            one.ask(post(f"{PATH}?slow", {}, body))
+            for one, body in zip(clients, bodies, strict=True)
+        ]
+        for _ in range(5):
+            for one, body in zip(clients, bodies, strict=True):
+                one.socket.sendall(post(PATH, {}, body))
+            for one, expected in zip(clients, alone, strict=True):
+                found = one.answer()
+                assert found.partition(ID)[0] == expected.partition(ID)[0]
+                assert found.partition(END)[2] == expected.partition(END)[2]
+
+
+def test_a_known_head_opens_nothing_without_its_key(
+    serve: Serve, trained: Trained, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("secret\n")
+    with (
+        serve(trained.root, "iris", "--api-key-file", keys) as running,
+        Client(running.port) as connected,
+    ):
+        good = post("/predict", {"x-api-key": "secret"}, body_of(ROWS[0]))
+        for _ in range(3):
+            assert connected.ask(good).startswith(b"HTTP/1.1 200")
+            wrong = good.replace(b"secret", b"secreT")
+            assert connected.ask(wrong).startswith(b"HTTP/1.1 401")
+        keys.write_text("other\n")
+        running.process.send_signal(signal.SIGHUP)
+        while connected.ask(good).startswith(b"HTTP/1.1 200"):
+            pass
+        assert connected.ask(good).startswith(b"HTTP/1.1 401")
