@@ -213,7 +213,7 @@ def test_what_an_estimator_says_about_the_data_is_one_line(
     scored = mlserve("batch-predict", "iris.csv", "out.csv")
     assert scored.exit_code == 0
     assert scored.stderr.startswith("warning: model/1 was saved with scikit-learn 1.0; ")
-    assert scored.stderr.count("\n") == 2
+    assert scored.stderr.count("\n") == 3
 
 
 def test_names_are_printed_as_they_are(mlserve: Any, tmp_path: Path) -> None:

@@ -56,6 +56,20 @@ def test_gauges_that_are_no_longer_given_are_gone() -> None:
     }
 
 
+def test_a_collector_that_fails_hides_nobody_elses_values(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> list[Reading]:
+        raise ZeroDivisionError
+
+    registry = Registry()
+    registry.collect_from(fail)
+    registry.collect_from(lambda: [Reading(DEPTH, ("a",), 1.0)], DEPTH)
+    registry.refresh()
+    assert samples(registry)["depth{'model': 'a'}"] == 1.0
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_counter_that_somebody_else_keeps_goes_on_after_a_restart() -> None:
     registry = Registry()
     registry.collect_from(lambda: [Reading(ASKED, ("a",), 3.0)], ASKED)

@@ -7,6 +7,7 @@ import typer
 from mlserve_cli.cli.batch_predict import batch_predict
 from mlserve_cli.cli.convert_onnx import convert_onnx
 from mlserve_cli.cli.demo import demo
+from mlserve_cli.cli.drift_check import drift_check
 from mlserve_cli.cli.inspect import inspect
 from mlserve_cli.cli.outcome import OutcomeGroup
 from mlserve_cli.cli.save import save
@@ -48,4 +49,5 @@ app.command("convert-onnx")(convert_onnx)
 app.command("inspect")(inspect)
 app.command("batch-predict")(batch_predict)
 app.command("serve")(serve)
+app.command("drift-check")(drift_check)
 app.command("demo")(demo)

@@ -4,11 +4,11 @@ Counting happens in memory that all processes share, so nothing is locked and wh
 asked knows the sums. Gauges are set whenever a process refreshes its own.
 """
 
-import itertools
+import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlserve_cli.monitoring.exposition import Exposition, Readings, expose
@@ -18,6 +18,8 @@ from mlserve_cli.monitoring.shared import SeriesKey, SharedNumbers, Sheet, set_g
 
 if TYPE_CHECKING:
     from mlserve_cli.monitoring.shared import Numbers
+
+_LOGGER = logging.getLogger("mlserve")
 
 WORKERS = Family("mlserve_workers", "Processes that answer requests.")
 CPU_SECONDS = Family(
@@ -129,7 +131,7 @@ class Registry:
         """Asks for all values of this process; in the thread where collectors are to be called."""
         now = time.time()
         gone, self._set = self._set, {}
-        for family, labels, value in itertools.chain(*(collect() for collect in self._collectors)):
+        for family, labels, value in self._collected():
             key = SeriesKey(family.name, labels)
             numbers = gone.pop(key, None) or self.sheet.series(family, labels)
             if family.kind is Kind.COUNTER:
@@ -139,6 +141,14 @@ class Registry:
                 set_gauge(numbers, value, now)
         for numbers in gone.values():
             set_gauge(numbers, math.nan, now)
+
+    def _collected(self) -> Iterator[Reading]:
+        for collect in self._collectors:
+            try:
+                yield from list(collect())
+            # What one part of the server cannot say must not hide what the others do.
+            except Exception:
+                _LOGGER.exception("metrics cannot be collected")
 
     def readings(self) -> list[Readings]:
         """Everything that is known, over all processes; any thread may ask."""

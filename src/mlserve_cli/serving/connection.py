@@ -1,11 +1,26 @@
 """What uvicorn's protocol lacks where clients do not behave: they do not read, or they vanish."""
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class HotExchange:
+    """Stands where uvicorn keeps its request-response cycle, and has what uvicorn asks of that."""
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete")
+
+    # Set by uvicorn when the connection is lost; nobody waits for it.
+    message_event: ClassVar[asyncio.Event] = asyncio.Event()
+
+    def __init__(self) -> None:
+        self.response_complete = True
+        self.disconnected = False
+        self.keep_alive = True
 
 
 class Connection(HttpToolsProtocol):

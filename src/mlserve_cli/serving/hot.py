@@ -14,7 +14,7 @@ import httptools
 
 from mlserve_cli.errors import EngineError, InputError, MlserveError
 from mlserve_cli.serving.arrivals import NAMING_HEADERS, REQUEST_ID, Arrival
-from mlserve_cli.serving.connection import Connection
+from mlserve_cli.serving.connection import Connection, HotExchange
 from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Call, Reply, plain_error
 from mlserve_cli.serving.heads import HEAD_END, AnswerHeads, RequestHead, RequestHeads
 from mlserve_cli.serving.refusals import OverloadedError
@@ -41,20 +41,6 @@ _MAX_KNOWN_ADDRESSES = 1024
 # Requests that a client may send on one connection before it has its answers; what it sends beyond
 # is not read, and the last answer closes the connection.
 _MAX_PIPELINED = 128
-
-
-class _HotExchange:
-    """Stands where uvicorn keeps its request-response cycle, and has what uvicorn asks of that."""
-
-    __slots__ = ("disconnected", "keep_alive", "response_complete")
-
-    # Set by uvicorn when the connection is lost; nobody waits for it.
-    message_event: ClassVar[asyncio.Event] = asyncio.Event()
-
-    def __init__(self) -> None:
-        self.response_complete = True
-        self.disconnected = False
-        self.keep_alive = True
 
 
 class HotProtocol(Connection):
@@ -86,7 +72,7 @@ class HotProtocol(Connection):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         super().connection_made(transport)
-        self._exchange = _HotExchange()
+        self._exchange = HotExchange()
         self._exchange.keep_alive = not self.gateway.service.draining
         self._headers: list[tuple[bytes, bytes]] = []
         self._arrival = Arrival("{}:{}".format(*self.client) if self.client else "")
@@ -237,6 +223,11 @@ class HotProtocol(Connection):
             _LOGGER.exception("unexpected error")
             self._answer(EngineError("The server failed to answer."))
 
+    @property
+    def request_id(self) -> bytes:
+        """What the client calls the request under way; empty where it says nothing."""
+        return self._arrival.request_id
+
     def send_400_response(self, msg: str) -> None:
         """What comes is not HTTP, or is not read any more."""
         if not self._is_full:
@@ -324,11 +315,8 @@ class HotProtocol(Connection):
         return True
 
     def _refuse(self, reply: Reply, status: int | None = None) -> None:
-        refusal = Reply(reply.body, status or reply.status, headers=reply.headers)
-        defaults = self.server_state.default_headers
-        head = self.answer_heads.head(refusal, defaults, closing=True)
-        self.transport.write(head + refusal.body)
-        self.transport.close()
+        self._exchange.keep_alive = False
+        self._write(Reply(reply.body, status or reply.status, headers=reply.headers))
 
 
 class SlowProtocol(HotProtocol):

@@ -1,0 +1,161 @@
+"""Has the data changed? One call from two data sets to a report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlserve_cli.drift.comparison import Comparison, compare
+from mlserve_cli.drift.counting.counters import count_reference
+from mlserve_cli.drift.decision import decide, fails, single_level, summary
+from mlserve_cli.drift.evaluation.columns import Judged, checks_of
+from mlserve_cli.drift.evaluation.pair import CategoryPair, NumberPair
+from mlserve_cli.drift.matching import Pair
+from mlserve_cli.drift.profile import Profile, save_profile
+from mlserve_cli.drift.report import SCHEMA_VERSION, ColumnReport, DriftReport, Side, Verdict
+from mlserve_cli.drift.rule import Rule
+from mlserve_cli.drift.sources.interface import Field
+from mlserve_cli.drift.sources.opening import open_data
+from mlserve_cli.errors import UsageError
+
+
+def drift_check(
+    reference: Any,
+    current: Any,
+    rule: Rule | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    profile: str | Path | None = None,
+) -> DriftReport:
+    """Compares data with a reference, column by column.
+
+    Memory does not grow with the rows of files.
+
+    Args:
+        reference: An array, a data frame, a mapping from names to arrays, or a path: of a file, a
+            folder or a pattern of names; or a profile or its path.
+        current: The same, apart from profiles.
+        rule: When a difference counts as drift; None means the defaults.
+        columns: Names of the columns to compare; None for all.
+        profile: Where to write the reference's profile, which can take its place later.
+
+    Raises:
+        UsageError: There is no such column, or no such format.
+        InputError: The data cannot be read or compared.
+    """
+    rule = rule or Rule()
+    first = open_data(reference, "the reference")
+    second = open_data(current, "the current data")
+    if isinstance(second, Profile):
+        raise UsageError(
+            f"{second.name} is a profile; the current data are needed row by row.",
+            hint="Name the profile first, and then the data.",
+        )
+    comparison = compare(first, second, columns, reference_bins=profile is not None)
+    if profile is not None:
+        save_profile(profile, comparison.profile())
+    return _report(comparison, rule)
+
+
+def profile_of(reference: Any, *, columns: Sequence[str] | None = None) -> Profile:
+    """What is known about a reference without its rows, to compare with later.
+
+    Args:
+        reference: See `drift_check`.
+        columns: Names of the columns to keep; None for all.
+
+    Raises:
+        UsageError: There is no such column, or no such format.
+        InputError: The data cannot be read.
+    """
+    data = open_data(reference, "the reference")
+    if isinstance(data, Profile):
+        return data
+    fields = list(enumerate(data.fields))
+    if columns is not None:
+        known = {field.name for field in data.fields}
+        for name in columns:
+            if name not in known:
+                raise UsageError(f"{data.name} has no column {name!r}; it has {sorted(known)}.")
+        fields = [(place, field) for place, field in fields if field.name in columns]
+    pairs = [Pair(field.name, field, field, place, place) for place, field in fields]
+    counts = count_reference(pairs, data, None)
+    return Profile.of_counts(data.name, [field for _, field in fields], data.named, counts)
+
+
+def _report(comparison: Comparison, rule: Rule) -> DriftReport:
+    pairs = comparison.columns()
+    _refuse_unused_thresholds(rule, comparison)
+    checks = [checks_of(pair, rule) for pair in pairs]
+    level = single_level(checks, rule)
+    reports = [
+        Judged(fields, pair, decided, level).report(rule)
+        for fields, pair, decided in zip(
+            comparison.compared, pairs, decide(checks, rule), strict=True
+        )
+    ]
+    reports += [_schema_problem(pair) for pair in comparison.pairs if not pair.comparable]
+    reports.sort(key=_worst_first)
+    return DriftReport(
+        schema_version=SCHEMA_VERSION,
+        drifted=fails(reports, comparison.findings, rule),
+        summary=summary(reports, comparison.findings),
+        reference=comparison.first.name,
+        current=comparison.second.name,
+        reference_rows=max((counts.rows for counts in comparison.before), default=0),
+        current_rows=max((counts.rows for counts in comparison.after), default=0),
+        rule=rule.summary(),
+        schema=tuple(comparison.findings),
+        columns=tuple(reports),
+        notes=tuple(dict.fromkeys(_notes(comparison, pairs))),
+    )
+
+
+def _notes(comparison: Comparison, pairs: Sequence[NumberPair | CategoryPair]) -> list[str]:
+    notes = [*comparison.first.notes, *comparison.second.notes]
+    if isinstance(comparison.first, Profile):
+        found = [p.supremum for p in pairs if isinstance(p, NumberPair) and p.supremum is not None]
+        error = max((distance.bound - distance.distance for distance in found), default=0.0)
+        if error > 0:
+            notes.append(
+                f"The reference is a profile: Kolmogorov-Smirnov distances are exact to {error:.1g}"
+                "."
+            )
+    return notes
+
+
+def _refuse_unused_thresholds(rule: Rule, comparison: Comparison) -> None:
+    known = [pair.name for pair in comparison.pairs]
+    for name in rule.thresholds:
+        if name not in known:
+            raise UsageError(
+                f"A threshold is given for the column {name!r}, which is not compared.",
+                hint=f"The columns are: {', '.join(known)}.",
+            )
+
+
+def _schema_problem(pair: Pair) -> ColumnReport:
+    def side(field: Field | None) -> Side | None:
+        return None if field is None else Side(field.dtype, rows=0, missing=0)
+
+    return ColumnReport(
+        name=pair.name,
+        kind=pair.kind,
+        verdict=Verdict.SCHEMA_PROBLEM,
+        effect=None,
+        effect_name=None,
+        threshold=None,
+        p_value=None,
+        adjusted_p_value=None,
+        direction="the column is gone" if pair.current is None else "values of another type",
+        smallest_detectable=None,
+        checks=(),
+        reference=side(pair.reference),
+        current=side(pair.current),
+    )
+
+
+def _worst_first(column: ColumnReport) -> tuple[float, float]:
+    ratio = 0.0
+    if column.effect is not None and column.threshold is not None:
+        ratio = column.effect / max(column.threshold, 1e-300)
+    return column.verdict.severity, -ratio

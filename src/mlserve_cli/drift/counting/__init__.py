@@ -1,0 +1,1 @@
+"""One pass over a column: its values counted in memory that does not grow with the rows."""

@@ -1,0 +1,1 @@
+"""From counts of both sides to checks, words and a verdict."""

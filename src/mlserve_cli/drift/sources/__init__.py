@@ -1,0 +1,1 @@
+"""Data to be compared, read block by block, as often as needed."""

@@ -1,0 +1,209 @@
+"""Arrow's columns as values, and the files that hold them: Parquet, Arrow, Feather."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from mlserve_cli.drift.report import Kind
+from mlserve_cli.drift.sources.interface import BLOCK_ROWS, Field, Texts
+from mlserve_cli.errors import InputError
+from mlserve_cli.tables import buffers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NUMBERS = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    # Every value is missing.
+    pa.types.is_null,
+)
+_STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_BUFFER_BYTES = 1 << 18
+# Units of Arrow's times in one second.
+_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
+def kind_of(kind: pa.DataType) -> Kind | None:
+    """How values of an Arrow type are compared; None where they cannot be."""
+    if pa.types.is_dictionary(kind):
+        return kind_of(kind.value_type)
+    if pa.types.is_boolean(kind):
+        return Kind.BOOLEAN
+    if any(of_kind(kind) for of_kind in _NUMBERS):
+        return Kind.NUMERIC
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return Kind.TIME
+    return Kind.TEXT if any(of_kind(kind) for of_kind in _STRINGS) else None
+
+
+def fields_of(schema: pa.Schema, name: str) -> tuple[tuple[Field, ...], tuple[str, ...]]:
+    """The columns that can be compared, and a remark on each that cannot.
+
+    Raises:
+        InputError: There is none that can.
+    """
+    fields, notes = [], []
+    for field in schema:
+        kind = kind_of(field.type)
+        if kind is None:
+            notes.append(
+                f"Column {field.name!r} of {name} holds values of type {field.type}, which are not "
+                "compared."
+            )
+        else:
+            shown = field.type
+            if pa.types.is_dictionary(shown):
+                shown = shown.value_type
+            fields.append(Field(field.name, str(shown), kind))
+    if not fields:
+        raise InputError(f"{name} has no column of numbers, truth values, times or text.")
+    return tuple(fields), tuple(notes)
+
+
+def values_of(array: pa.Array | pa.ChunkedArray) -> "NDArray[Any] | Texts":
+    """The values of a column; whole numbers become doubles where one is missing."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    kind = array.type
+    if pa.types.is_dictionary(kind) and kind_of(kind) is not Kind.TEXT:
+        array = array.dictionary_decode()
+        kind = array.type
+    match kind_of(kind):
+        case Kind.TEXT:
+            return _texts(array)
+        case Kind.BOOLEAN:
+            return _numbers(pc.cast(array, pa.float64()))
+        case Kind.TIME:
+            return _seconds(array)
+        case _:
+            return _numbers(array)
+
+
+def _texts(array: pa.Array) -> Texts:
+    if not pa.types.is_dictionary(array.type):
+        array = pc.dictionary_encode(array)
+    codes = buffers.numbers(array.indices, _numpy_type(array.indices.type))
+    valid = buffers.validity(array.indices)
+    if valid is not None:
+        codes = np.where(valid, codes, -1)
+    labels = array.dictionary.to_pylist()
+    if None in labels:
+        # Arrow lets a dictionary hold a missing value, too.
+        codes = np.where(codes == labels.index(None), -1, codes)
+        labels = ["" if label is None else label for label in labels]
+    return Texts(codes.astype(np.intp), labels)
+
+
+def _numpy_type(kind: pa.DataType) -> "type[np.generic]":
+    found: type[np.generic] = np.dtype(kind.to_pandas_dtype()).type
+    return found
+
+
+def _numbers(array: pa.Array) -> "NDArray[Any]":
+    kind = array.type
+    if pa.types.is_null(kind):
+        return np.full(len(array), np.nan)
+    if pa.types.is_decimal(kind):
+        array = pc.cast(array, pa.float64())
+    values = buffers.numbers(array, _numpy_type(array.type))
+    valid = buffers.validity(array)
+    if valid is None:
+        return values
+    if values.dtype.kind in "iu" and valid.any():
+        _refuse_large(values[valid])
+    return np.where(valid, values.astype(np.float64), np.nan)
+
+
+def _refuse_large(values: "NDArray[Any]") -> None:
+    largest = max(abs(int(values.min())), abs(int(values.max())))
+    if largest > 1 << 53:
+        raise InputError(
+            f"A column with missing values holds the whole number {largest}; beyond 2**53 "
+            "neighbours cannot be told apart as doubles.",
+            hint="Such numbers are mostly identifiers: leave the column out with --columns.",
+        )
+
+
+def _seconds(array: pa.Array) -> "NDArray[np.float64]":
+    """Times in seconds since 1970, in UTC where the type has a time zone."""
+    if pa.types.is_date(array.type):
+        array = pc.cast(array, pa.timestamp("s"))
+    unit = _UNITS[array.type.unit]
+    whole = array.cast(pa.int64())
+    values = buffers.numbers(whole, np.int64) / unit
+    valid = buffers.validity(whole)
+    return values if valid is None else np.where(valid, values, np.nan)
+
+
+class ArrowDataset:
+    """A Parquet or Arrow file, read batch by batch.
+
+    Args:
+        path: The file.
+        parquet: Whether it is Parquet.
+
+    Raises:
+        InputError: It cannot be read, or has no column that can be compared.
+    """
+
+    named = True
+
+    def __init__(self, path: Path, *, parquet: bool) -> None:
+        self.name = str(path)
+        self._path = path
+        self._parquet = parquet
+        with reading(self.name, "Parquet" if parquet else "Arrow"):
+            schema = pq.read_schema(path) if parquet else self._open_arrow().schema
+        self.fields, self.notes = fields_of(schema, self.name)
+
+    def _open_arrow(self) -> Any:
+        source = pa.OSFile(str(self._path), "rb")
+        try:
+            return pa.ipc.open_file(source)
+        except pa.ArrowInvalid:
+            # What a process writes as it goes along has no index at its end.
+            source.seek(0)
+            return pa.ipc.open_stream(source)
+
+    def blocks(self, positions: Sequence[int]) -> "Iterator[list[NDArray[Any] | Texts]]":
+        """See `Dataset.blocks`."""
+        names = [self.fields[position].name for position in positions]
+        with reading(self.name, "Parquet" if self._parquet else "Arrow"):
+            for batch in self._batches(names):
+                for start in range(0, batch.num_rows, BLOCK_ROWS):
+                    part = batch.slice(start, BLOCK_ROWS)
+                    yield [values_of(part.column(name)) for name in names]
+
+    def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        if self._parquet:
+            # Otherwise a whole row group is in memory at once, which may be the whole file.
+            with pq.ParquetFile(self._path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
+                yield from file.iter_batches(BLOCK_ROWS, columns=names, use_threads=False)
+            return
+        reader = self._open_arrow()
+        if isinstance(reader, pa.ipc.RecordBatchFileReader):
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+        else:
+            yield from reader
+
+
+@contextmanager
+def reading(name: str, format_name: str) -> Iterator[None]:
+    """Translates what pyarrow raises for files that it cannot read."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{name} is no readable {format_name} file: {first.rstrip('.')}."
+        ) from error

@@ -1,0 +1,154 @@
+"""NumPy's own files: `.npy` in blocks, whatever its size; `.npz` in memory."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from mlserve_cli.drift.sources.arrays import (
+    ArrayDataset,
+    ColumnsDataset,
+    Turner,
+    block_rows,
+    kind_of,
+    position_names,
+    readable,
+    shape_of,
+    spread,
+)
+from mlserve_cli.drift.sources.interface import Field, Texts
+from mlserve_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class NpyDataset:
+    """A `.npy` file, read in blocks into one buffer.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: It is no such file, is truncated, or its values cannot be compared.
+    """
+
+    named = False
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path
+        with path.open("rb") as file:
+            shape, self._by_column, self._dtype = _header(file, self.name)
+            self._offset = file.tell()
+        self._rows, self._width = shape_of(shape, self.name)
+        kind = kind_of(self._dtype, self.name)
+        expected = self._offset + self._rows * self._width * self._dtype.itemsize
+        found = path.stat().st_size
+        if found < expected:
+            raise InputError(
+                f"{self.name} is truncated: it has {found:,} bytes, and its header promises "
+                f"{expected:,}.",
+                hint="Write or copy the file again.",
+            )
+        names = position_names(self._width)
+        self.fields = tuple(Field(name, str(self._dtype), kind) for name in names)
+
+    def blocks(self, positions: Sequence[int]) -> "Iterator[list[NDArray[Any] | Texts]]":
+        """See `Dataset.blocks`."""
+        rows = block_rows(self._width * self._dtype.itemsize)
+        with self._path.open("rb", buffering=0) as file:
+            if self._by_column:
+                rows = block_rows(max(1, len(positions)) * self._dtype.itemsize)
+                yield from self._column_blocks(file, positions, rows)
+                return
+            turner = Turner(self._dtype, positions, self._width, rows)
+            buffer = np.empty((rows, self._width), self._dtype)
+            file.seek(self._offset)
+            for start in range(0, self._rows, rows):
+                block = buffer[: min(rows, self._rows - start)]
+                self._fill(file, block)
+                yield turner.turn(block)
+
+    def _column_blocks(
+        self, file: BinaryIO, positions: Sequence[int], rows: int
+    ) -> "Iterator[list[NDArray[Any] | Texts]]":
+        buffer = np.empty((len(positions), rows), self._dtype)
+        size = self._dtype.itemsize
+        native = self._dtype.newbyteorder("=")
+        for start in range(0, self._rows, rows):
+            block = buffer[:, : min(rows, self._rows - start)]
+            for column, position in zip(block, positions, strict=True):
+                file.seek(self._offset + (position * self._rows + start) * size)
+                self._fill(file, column)
+            yield [readable(column.astype(native, copy=False)) for column in block]
+
+    def _fill(self, file: BinaryIO, target: "NDArray[Any]") -> None:
+        """Reads exactly as many bytes as `target` has."""
+        view = target.view(np.uint8).reshape(-1).data
+        done = 0
+        while done < len(view):
+            count = file.readinto(view[done:])  # type: ignore[attr-defined]
+            if not count:
+                raise InputError(f"{self.name} has become shorter while it was read.")
+            done += count
+
+    def sample(self, positions: Sequence[int], rows: int) -> "list[NDArray[Any] | Texts]":
+        """See `Dataset.sample`."""
+        if not self._rows:
+            return [readable(np.empty(0, self._dtype.newbyteorder("="))) for _ in positions]
+        values: NDArray[Any] = np.memmap(
+            self._path,
+            self._dtype,
+            "r",
+            self._offset,
+            (self._rows, self._width),
+            "F" if self._by_column else "C",
+        )
+        taken = np.asarray(positions, np.intp)
+        runs = [values[run][:, taken] for run in spread(self._rows, rows)]
+        columns = np.concatenate(runs).astype(self._dtype.newbyteorder("=")).T
+        return [readable(np.ascontiguousarray(column)) for column in columns]
+
+
+def _header(file: BinaryIO, name: str) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(file)
+        if version == (2, 0):
+            return np.lib.format.read_array_header_2_0(file)
+    except (ValueError, EOFError, SyntaxError, TypeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{name} is no readable npy file: {first}.") from error
+    raise InputError(
+        f"{name} is an npy file of version {version[0]}.{version[1]}, expected 1.0 or 2.0.",
+        hint="Save the fields of a structured array as columns of Parquet or CSV.",
+    )
+
+
+def open_npz(path: Path) -> ArrayDataset | ColumnsDataset:
+    """The data in an `.npz` file: one matrix, or one array per column.
+
+    Raises:
+        InputError: It is no such file, or holds something else.
+    """
+    try:
+        # numpy leaves a file open that it opened itself and could not read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except ValueError as error:
+        if "pickle" in str(error):
+            kind_of(np.dtype(np.object_), str(path))
+        raise InputError(f"{path} is no readable npz file: {error}.") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no readable npz file: {error}.") from error
+    if not arrays:
+        raise InputError(f"{path} holds no arrays.")
+    if len(arrays) == 1:
+        return ArrayDataset(next(iter(arrays.values())), str(path))
+    return ColumnsDataset.of_arrays(arrays, str(path))

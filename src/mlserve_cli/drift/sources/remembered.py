@@ -1,0 +1,124 @@
+"""Data that are expensive to read, kept in memory where they are small."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mlserve_cli.drift.sources.arrays import ColumnsDataset
+from mlserve_cli.drift.sources.interface import Field, Texts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Values = NDArray[Any] | Texts
+
+# Bytes of values up to which they are kept.
+_KEPT_BYTES = 1 << 25
+
+
+class Stream(Protocol):
+    """Data that can be read from the start, as often as needed, but nowhere else."""
+
+    name: str
+    fields: tuple[Field, ...]
+    named: bool
+    notes: tuple[str, ...]
+
+    def blocks(self, positions: Sequence[int]) -> "Iterator[list[NDArray[Any] | Texts]]":
+        """See `Dataset.blocks`."""
+
+
+class Remembered:
+    """A stream of which nothing is read twice that can be helped.
+
+    Small data are kept. Of large data the first rows, which serve as the sample, are the start of
+    the pass that follows.
+
+    Args:
+        stream: The data; its arrays stay as they are when the next block is read.
+        kept_bytes: Up to which size of its values it is kept.
+    """
+
+    def __init__(self, stream: Stream, kept_bytes: int = _KEPT_BYTES) -> None:
+        self.name = stream.name
+        self.fields = stream.fields
+        self.named = stream.named
+        self.notes = stream.notes
+        self._stream = stream
+        self._kept_bytes = kept_bytes
+        self._kept: tuple[list[int], ColumnsDataset] | None = None
+        self._begun: tuple[list[int], list[list[Values]], Iterator[list[Values]]] | None = None
+
+    def blocks(self, positions: Sequence[int]) -> "Iterator[list[NDArray[Any] | Texts]]":
+        """See `Dataset.blocks`."""
+        if self._kept is not None and set(positions) <= set(self._kept[0]):
+            known, columns = self._kept
+            return columns.blocks([known.index(position) for position in positions])
+        if self._begun is not None and list(positions) == self._begun[0]:
+            (_, start, rest), self._begun = self._begun, None
+            return itertools.chain(_forgotten(start), _ahead(rest))
+        return _ahead(self._stream.blocks(positions))
+
+    def sample(self, positions: Sequence[int], rows: int) -> "list[NDArray[Any] | Texts]":
+        """See `Dataset.sample`. Of large data these are rows of their first part."""
+        if not positions:
+            return []
+        rest = self._stream.blocks(positions)
+        start: list[list[Values]] = []
+        size, complete = 0, False
+        while size <= self._kept_bytes:
+            block = next(rest, None)
+            if block is None:
+                complete = True
+                break
+            start.append(block)
+            size += sum(_size(values) for values in block)
+        columns = self._joined(positions, start)
+        if complete:
+            self._kept = list(positions), columns
+        else:
+            self._begun = list(positions), start, rest
+        return columns.sample(range(len(positions)), rows)
+
+    def _joined(self, positions: Sequence[int], blocks: "list[list[Values]]") -> ColumnsDataset:
+        fields = tuple(self.fields[position] for position in positions)
+        columns = [joined([block[place] for block in blocks]) for place in range(len(positions))]
+        return ColumnsDataset(columns, fields, self.name)
+
+
+def _forgotten(blocks: "list[list[Values]]") -> "Iterator[list[Values]]":
+    """The same blocks, each of which is let go of before the next one is taken."""
+    blocks.reverse()
+    while blocks:
+        yield blocks.pop()
+
+
+def _ahead(blocks: "Iterator[list[Values]]") -> "Iterator[list[Values]]":
+    """The same blocks, of which the next one is read while one is being counted."""
+    with ThreadPoolExecutor(1, "read-ahead") as reader:
+        coming = reader.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = reader.submit(next, blocks, None)
+            yield block
+
+
+def _size(values: "Values") -> int:
+    return len(values.codes) * 8 if isinstance(values, Texts) else values.nbytes
+
+
+def joined(parts: "list[Values]") -> "Values":
+    """Values of several blocks as one."""
+    texts = [part for part in parts if isinstance(part, Texts)]
+    if not texts:
+        arrays = [part for part in parts if not isinstance(part, Texts)]
+        return np.concatenate(arrays) if arrays else np.empty(0)
+    places: dict[str, int] = {}
+    codes = []
+    for part in texts:
+        own = [places.setdefault(label, len(places)) for label in part.labels]
+        # The last place stands for -1, a missing value.
+        codes.append(np.array([*own, -1], np.intp)[part.codes])
+    return Texts(np.concatenate(codes), list(places))

@@ -1,0 +1,1 @@
+"""Two-sample tests, distances and corrections: functions of numbers and counts."""
