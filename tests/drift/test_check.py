@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.datasets import load_wine
 
-from mlserve_cli.drift import Rule, Verdict, drift_check
+from mlserve_cli.drift import Method, Rule, Verdict, drift_check
 from mlserve_cli.drift.report import ColumnReport, Kind
 
 if TYPE_CHECKING:
@@ -231,10 +232,21 @@ def test_wine_of_two_growers_differs_in_alcohol() -> None:
 def test_the_report_is_json_with_numbers_only(quiet: "NDArray[np.float64]") -> None:
     after = np.full((ROWS, 3), [1.7e308, np.inf, np.nan])
     after[0] = -1.7e308
-    report = drift_check(quiet[:ROWS], after)
-    text = json.dumps(report.to_dict(), allow_nan=False)
-    assert json.loads(text)["schema_version"] == 1
-    assert json.loads(text)["drifted"] is True
+    large = np.random.default_rng(0).lognormal(size=(2, 40_000))
+    words = np.random.default_rng(0).choice(["a", "b"], (2, 500))
+    for report in (
+        drift_check(quiet[:ROWS], after),
+        drift_check(
+            {"x": large[0], "y": np.arange(40_000) % 7}, {"x": large[1] * 2, "y": large[1]}
+        ),
+        drift_check({"x": words[0]}, {"x": words[1]}),
+        *(drift_check(large.T, large.T + 1, Rule.of_mapping({"method": m})) for m in Method),
+    ):
+        text = json.dumps(report.to_dict(), allow_nan=False)
+        # Numpy's numbers would pass for Python's, but not everywhere.
+        assert json.loads(text) == json.loads(msgspec.json.encode(report))
+        assert json.loads(text)["schema_version"] == 1
+        assert json.loads(text)["drifted"] is bool(report)
 
 
 @pytest.mark.parametrize(

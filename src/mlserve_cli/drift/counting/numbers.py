@@ -108,9 +108,9 @@ class NumberCounts:
         if self.limits is None:
             return
         if low < self.limits[0]:
-            self.beyond[0] += int((finite < self.limits[0]).sum())
+            self.beyond[0] += int((finite < np.float64(self.limits[0])).sum())
         if high > self.limits[1]:
-            self.beyond[1] += int((finite > self.limits[1]).sum())
+            self.beyond[1] += int((finite > np.float64(self.limits[1])).sum())
 
     def _add_moments(self, finite: "NDArray[Any]") -> None:
         with np.errstate(over="ignore", invalid="ignore"):

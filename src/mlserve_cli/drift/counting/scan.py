@@ -19,7 +19,7 @@ _THREADS = min(4, os.cpu_count() or 1)
 # Values in a block from which sharing gains more than it costs.
 _WORTH_SHARING = 1 << 17
 # Different values of one side that all columns together may keep.
-_KEPT_VALUES = 1 << 21
+_KEPT_VALUES = 1 << 20
 _KEPT_LEAST = 1 << 12
 
 

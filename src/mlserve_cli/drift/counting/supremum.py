@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 # Keys that wait to be merged with those found before.
-_WAITING = 1 << 16
+_WAITING = 1 << 15
 
 
 @dataclass(slots=True)
@@ -100,7 +100,9 @@ class Supremum:
 
     def add(self, side: int, block: "NDArray[Any]") -> None:
         """Takes what it needs of a block: 0 for the reference, 1 for the current data."""
-        near = block[(block >= self._low) & (block <= self._high)]
+        # In single precision the limits are rounded, which keeps all values between them.
+        with np.errstate(over="ignore"):
+            near = block[(block >= self._low) & (block <= self._high)]
         if not len(near):
             return
         keys = ordered.to_keys(near.astype(np.float64))

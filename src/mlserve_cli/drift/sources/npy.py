@@ -99,20 +99,26 @@ class NpyDataset:
 
     def sample(self, positions: Sequence[int], rows: int) -> "list[NDArray[Any] | Texts]":
         """See `Dataset.sample`."""
-        if not self._rows:
-            return [readable(np.empty(0, self._dtype.newbyteorder("="))) for _ in positions]
-        values: NDArray[Any] = np.memmap(
-            self._path,
-            self._dtype,
-            "r",
-            self._offset,
-            (self._rows, self._width),
-            "F" if self._by_column else "C",
-        )
-        taken = np.asarray(positions, np.intp)
-        runs = [values[run][:, taken] for run in spread(self._rows, rows)]
-        columns = np.concatenate(runs).astype(self._dtype.newbyteorder("=")).T
-        return [readable(np.ascontiguousarray(column)) for column in columns]
+        runs = spread(self._rows, rows)
+        # Read, not mapped: of a mapped file far more than the sample counts as used memory.
+        with self._path.open("rb", buffering=0) as file:
+            if self._by_column:
+                columns = [
+                    np.concatenate([self._run(file, position * self._rows, run, 1) for run in runs])
+                    for position in positions
+                ]
+            else:
+                parts = [self._run(file, 0, run, self._width)[:, positions] for run in runs]
+                columns = list(np.concatenate(parts).T)
+        native = self._dtype.newbyteorder("=")
+        return [readable(np.ascontiguousarray(column.ravel(), native)) for column in columns]
+
+    def _run(self, file: BinaryIO, first: int, run: slice, width: int) -> "NDArray[Any]":
+        """Rows of the file, of shape `(rows, width)`, counted from its value number `first`."""
+        values = np.empty((run.stop - run.start, width), self._dtype)
+        file.seek(self._offset + (first + run.start * width) * self._dtype.itemsize)
+        self._fill(file, values)
+        return values
 
 
 def _header(file: BinaryIO, name: str) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":

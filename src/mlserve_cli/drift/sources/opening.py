@@ -29,7 +29,7 @@ def open_data(data: Any, name: str) -> "Dataset | Profile":
     """
     from mlserve_cli.drift.profile import Profile
 
-    if isinstance(data, Profile):
+    if isinstance(data, Profile | ArrayDataset | ColumnsDataset):
         return data
     if isinstance(data, str | Path):
         from mlserve_cli.drift.sources.files import open_path
