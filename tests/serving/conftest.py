@@ -129,7 +129,14 @@ def serve_in_process(
         command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(max_files), *command]
     process = subprocess.Popen(
         command,
-        env={"MLSERVE_MODELS": str(root), "PATH": "/usr/bin:/bin", "COLUMNS": "100", **environment},
+        env={
+            "MLSERVE_MODELS": str(root),
+            # The current folder is the project's.
+            "MLSERVE_RECORDS": "none",
+            "PATH": "/usr/bin:/bin",
+            "COLUMNS": "100",
+            **environment,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -12,8 +12,12 @@ from mlserve_cli.cli.options import DEFAULT_MODELS, Models, Trust, complete_mode
 from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from mlserve_cli.monitoring.alerts.settings import AlertPlan
     from mlserve_cli.serving.run import RunningServer
     from mlserve_cli.serving.tls import Tls
+
+
+_NO_RECORDS = "none"
 
 
 class LogFormatChoice(StrEnum):
@@ -183,6 +187,84 @@ def serve(
             "server's fault.",
         ),
     ] = False,
+    records: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            envvar="MLSERVE_RECORDS",
+            help="Where predictions with their inputs are recorded, as Parquet files, and the "
+            "history of `mlserve metrics` is kept; none for neither.",
+        ),
+    ] = ".mlserve/records",
+    record_rate: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="ROWS",
+            envvar="MLSERVE_RECORD_RATE",
+            help="Rows recorded per second; of more, a sample. 0 records none.",
+        ),
+    ] = 1000.0,
+    record_limit: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="BYTES",
+            envvar="MLSERVE_RECORD_LIMIT",
+            help="Size of all records; the oldest go first, and those older than 30 days.",
+        ),
+    ] = 1 << 30,
+    redact: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            envvar="MLSERVE_REDACT",
+            help="Leave this input out of the records. Repeat for more.",
+        ),
+    ] = None,
+    drift: Annotated[
+        bool,
+        typer.Option(
+            "--drift/--no-drift",
+            envvar="MLSERVE_DRIFT",
+            help="Compare what is served with the rows stored with the model; see /drift.",
+        ),
+    ] = True,
+    drift_window: Annotated[
+        int,
+        typer.Option(
+            min=50,
+            metavar="ROWS",
+            envvar="MLSERVE_DRIFT_WINDOW",
+            help="Rows that are compared with the reference at a time.",
+        ),
+    ] = 500,
+    drift_window_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            metavar="SECONDS",
+            envvar="MLSERVE_DRIFT_WINDOW_SECONDS",
+            help="After which two fifths of these rows are enough.",
+        ),
+    ] = 60.0,
+    drift_false_alarms_per_day: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="X",
+            envvar="MLSERVE_DRIFT_FALSE_ALARMS_PER_DAY",
+            help="How many alarms without drift a model may raise.",
+        ),
+    ] = 0.1,
+    alerts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="MLSERVE_ALERTS",
+            help="Rules and receivers of alerts, in TOML.",
+        ),
+    ] = None,
     models: Models = DEFAULT_MODELS,
     trust: Trust = None,
 ) -> None:
@@ -194,10 +276,12 @@ def serve(
     """
     if sys.stderr.isatty():
         typer.echo("Loading the models ...", err=True)
+    from mlserve_cli.drift.budget import WatchOptions
     from mlserve_cli.inference.predictor import Engine
     from mlserve_cli.serving.gateway import GatewayOptions
     from mlserve_cli.serving.loading import ModelSource
     from mlserve_cli.serving.logs import LogFormat, configure_logs
+    from mlserve_cli.serving.recording import RecordOptions
     from mlserve_cli.serving.request_log import RequestLog
     from mlserve_cli.serving.routes import PlatformPaths
     from mlserve_cli.serving.run import Framework, ServerOptions, serve_models
@@ -216,10 +300,22 @@ def serve(
         _tls(ssl_certfile, ssl_keyfile),
         reload_models,
         grpc_port,
+        WatchOptions(drift_window, drift_window_seconds, drift_false_alarms_per_day)
+        if drift
+        else None,
+        _alerts(alerts),
     )
     limits = Limits(max_batch_rows, max_queue, timeout)
     paths = PlatformPaths(predict_path or None, health_path or None)
-    allowed = GatewayOptions(limits, max_body_bytes, ApiKeys(api_key_file), paths, log)
+    kept = RecordOptions(Path(records), record_rate, tuple(redact or ()), record_limit)
+    allowed = GatewayOptions(
+        limits,
+        max_body_bytes,
+        ApiKeys(api_key_file),
+        paths,
+        log,
+        None if records == _NO_RECORDS else kept,
+    )
     serve_models(model or (), source, server, allowed, _announce)
 
 
@@ -237,12 +333,24 @@ def _tls(certificate: Path | None, key: Path | None) -> "Tls | None":
     )
 
 
+def _alerts(path: Path | None) -> "AlertPlan | None":
+    if path is None:
+        return None
+    from mlserve_cli.monitoring.alerts.settings import load_alerts
+
+    return load_alerts(path)
+
+
 def _announce(running: "RunningServer") -> None:
     service, address = running.gateway.service, running.address
     found = service.models()
     typer.echo(f"Listening on {address}")
     typer.echo(f"Docs         {address}/docs")
     typer.echo(f"Metrics      {address}/metrics")
+    typer.echo(f"Dashboard    {address}/dashboard")
+    records = running.gateway.options.records
+    if records is not None and records.rows_per_second:
+        typer.echo(f"Records      {records.folder}")
     if running.grpc_address is not None:
         typer.echo(f"gRPC         {running.grpc_address}")
     for model in found:

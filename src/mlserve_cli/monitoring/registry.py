@@ -17,6 +17,9 @@ from mlserve_cli.monitoring.processes import process_readings
 from mlserve_cli.monitoring.shared import SeriesKey, SharedNumbers, Sheet, set_gauge
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mlserve_cli.monitoring.shared import Numbers
 
 _LOGGER = logging.getLogger("mlserve")
@@ -149,6 +152,10 @@ class Registry:
             # What one part of the server cannot say must not hide what the others do.
             except Exception:
                 _LOGGER.exception("metrics cannot be collected")
+
+    def counted(self) -> "dict[SeriesKey, NDArray[np.float64]]":
+        """The numbers of all series over all processes; any thread may ask."""
+        return self._shared.merged()
 
     def readings(self) -> list[Readings]:
         """Everything that is known, over all processes; any thread may ask."""

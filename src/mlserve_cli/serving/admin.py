@@ -105,7 +105,20 @@ def _health_routes(gateway: "Gateway") -> list[AdminRoute]:
         *_get(ready, "/health/ready", "/v2/health/ready", "/ping"),
         *_get(version, "/version"),
         *_get(metrics, "/metrics"),
+        *_drift_routes(gateway),
     ]
+
+
+def _drift_routes(gateway: "Gateway") -> list[AdminRoute]:
+    """What is known of drift; nothing is at this address where it is not watched."""
+    watch = gateway.drift
+    if watch is None:
+        return []
+
+    async def drift(_: Asked) -> Reply:
+        return Reply(watch.report())
+
+    return _get(drift, "/drift")
 
 
 def _documentation_routes(gateway: "Gateway") -> list[AdminRoute]:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from mlserve_cli.errors import InputError, MlserveError, ModelNotFoundError
 from mlserve_cli.serving.admin import AdminRoute, Asked, admin_routes
 from mlserve_cli.serving.bodies import read_body
+from mlserve_cli.serving.dashboard.routes import dashboard_routes
 from mlserve_cli.serving.documentation import openapi
 from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Reply, plain_error
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
@@ -59,7 +60,8 @@ def app_of(gateway: Gateway) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.prepare()
         refreshing = asyncio.create_task(gateway.metrics.keep_fresh())
-        yield
+        with gateway.in_background():
+            yield
         refreshing.cancel()
         gateway.scheduler.close()
 
@@ -73,7 +75,8 @@ def app_of(gateway: Gateway) -> FastAPI:
 
     for path in filter(None, (gateway.options.paths.predict, *_PREDICTION_PATHS)):
         app.add_api_route(path, predict, methods=["POST"], include_in_schema=False)
-    for route in admin_routes(gateway):
+    routes = admin_routes(gateway)
+    for route in (*routes, *dashboard_routes(gateway, routes)):
         _add_admin_route(app, route, gateway.options.max_body_bytes)
     app.add_exception_handler(MlserveError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)

@@ -4,15 +4,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import EngineError, MlserveError, ModelNotFoundError
 from mlserve_cli.serving.arrivals import Arrival
+from mlserve_cli.serving.dashboard.activity import RecentActivity
 from mlserve_cli.serving.exchange import Call, Headers, Reply, plain_body, too_large
 from mlserve_cli.serving.gauges import log_readings, model_gauges, queue_gauges
 from mlserve_cli.serving.metrics import ServingMetrics
+from mlserve_cli.serving.recording import Recording
 from mlserve_cli.serving.refusals import DeadlineError
 from mlserve_cli.serving.request_log import Outcome, RequestLog
 from mlserve_cli.serving.routes import Endpoint, PlatformPaths
@@ -20,8 +24,10 @@ from mlserve_cli.serving.scheduling import Limits, Scheduler
 from mlserve_cli.serving.security import OPEN_PATHS, ApiKeys
 
 if TYPE_CHECKING:
+    from mlserve_cli.serving.drift_watch import DriftWatch
     from mlserve_cli.serving.fleet import Fleet
     from mlserve_cli.serving.model import LoadedModel
+    from mlserve_cli.serving.recording import RecordOptions
     from mlserve_cli.serving.service import ModelState, PredictionService
 
 _LOGGER = logging.getLogger("mlserve")
@@ -42,6 +48,7 @@ class GatewayOptions:
         keys: API keys.
         paths: Addresses that a platform asks at.
         log: Where requests are written down.
+        records: What is kept of predictions; None for nothing.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -49,6 +56,7 @@ class GatewayOptions:
     keys: ApiKeys = field(default_factory=ApiKeys)
     paths: PlatformPaths = field(default_factory=PlatformPaths)
     log: RequestLog = field(default_factory=RequestLog)
+    records: "RecordOptions | None" = None
 
     @property
     def open_paths(self) -> frozenset[str]:
@@ -74,14 +82,31 @@ class Gateway:
         self.service = service
         self.options = options or GatewayOptions()
         self.metrics = ServingMetrics()
-        self.scheduler = Scheduler(self.options.limits, self.metrics.count_batch, clock)
         self.clock = clock
+        self.recording = self._recording()
+        self.scheduler = Scheduler(
+            self.options.limits,
+            self.metrics.count_batch,
+            clock,
+            self.recording.note if self.recording else lambda *_: None,
+        )
         self.metrics.collect_from(partial(model_gauges, service))
         self.metrics.collect_from(partial(queue_gauges, self.scheduler))
         self.metrics.collect_from(partial(log_readings, self.options.log))
+        self.recent = RecentActivity()
+        self.metrics.collect_from(self.recent.publish)
         # Where there are several workers.
         self.fleet: Fleet | None = None
+        # Where drift is watched.
+        self.drift: DriftWatch | None = None
         self._loading = asyncio.Lock()
+
+    def in_background(self) -> AbstractContextManager[None]:
+        """Records what is predicted as long as it is entered, and keeps the history."""
+        if self.recording is None:
+            return nullcontext()
+        is_first = self.fleet is None or self.fleet.place == 0
+        return self.recording.in_background(keeps_history=is_first)
 
     def prepare(self) -> None:
         """Warms up every model and measures how long its calls take."""
@@ -210,15 +235,18 @@ class Gateway:
         sizes = (arrival.size_bytes, len(reply.body))
         model = call.model if call is not None else self._asked_model(endpoint)
         self.metrics.count_request(model, protocol, reply.status, seconds, sizes)
+        rows = None if call is None else call.rows.count
         log = self.options.log
         # As `needs_name`, which this is too often called for.
         if reply.status < 400 and not arrival.request_id and not log.logs_all:
+            self.recent.note(model, rows, seconds, reply.status)
             return reply
         message = outcome.message if isinstance(outcome, MlserveError) else None
-        rows = None if call is None else call.rows.count
         fate = Outcome(reply.status, seconds, sizes[1], protocol, model, rows, message)
         log.write(arrival, fate)
-        return log.named(reply, arrival)
+        reply = log.named(reply, arrival)
+        self.recent.note(model, rows, seconds, reply.status, arrival.request_id)
+        return reply
 
     async def answer(
         self, endpoint: Endpoint, body: bytes, headers: Headers, arrival: Arrival | None = None
@@ -238,7 +266,7 @@ class Gateway:
         arrival.size_bytes = len(body)
         try:
             call = self.begin(endpoint, body, headers)
-            outcome = await self.scheduler.answer(call)
+            outcome = await self.scheduler.answer(call, arrival)
         except MlserveError as error:
             outcome = error
         # A bug of ours must not show itself to clients.
@@ -246,6 +274,14 @@ class Gateway:
             _LOGGER.exception("unexpected error")
             outcome = EngineError("The server failed to answer.")
         return self.finish(endpoint, call, outcome, started, arrival)
+
+    def _recording(self) -> Recording | None:
+        if self.options.records is None:
+            return None
+        models, log = self.service.models(), self.options.log
+        # Made up where the answer shows it.
+        name_of = log.name if log.logs_all else attrgetter("request_id")
+        return Recording(self.options.records, self.metrics, models, self.clock, name_of)
 
     def _asked_model(self, endpoint: Endpoint) -> "LoadedModel | None":
         try:

@@ -215,7 +215,7 @@ class HotProtocol(Connection):
         arrival.size_bytes = len(body)
         try:
             call = self._call = gateway.begin(head.endpoint, body, head.noted)
-            gateway.scheduler.queue(call.model).submit(call, self._answer, self.started)
+            gateway.scheduler.queue(call.model).submit(call, self._answer, self.started, arrival)
         except MlserveError as error:
             self._answer(error)
         # A bug of ours must not show itself to clients, nor leave them waiting.

@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mlserve_cli.serialization.repository import Artifact, ModelRepository
 from mlserve_cli.serving.model import LoadedModel
 
 # As `save_model` names it.
-_EXAMPLE_NAME = "example.json"
+_EXAMPLE_NAME, _REFERENCE_NAME = "example.json", "reference.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ModelSource:
             _example(found),
             created=_seconds(manifest.created),
             load_seconds=seconds,
+            reference=_reference(found),
         )
 
     def load_all(self, names: Sequence[str | Path] = ()) -> list[LoadedModel]:
@@ -101,6 +103,12 @@ def _seconds(time: str) -> float | None:
         return datetime.fromisoformat(time).timestamp()
     except ValueError:
         return None
+
+
+def _reference(artifact: Artifact) -> Callable[[], Path] | None:
+    # Its digest is checked when it is read, which is not when the server starts.
+    has_one = artifact.entry(_REFERENCE_NAME) is not None
+    return partial(artifact.file, _REFERENCE_NAME) if has_one else None
 
 
 def _example(artifact: Artifact) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from mlserve_cli.serving.scoring import Wanted, score
 from mlserve_cli.signature import Column, DType, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from mlserve_cli.inference.predictor import Predictor
 
@@ -40,6 +41,7 @@ class LoadedModel:
         created: When it was saved, in seconds since 1970; None where that is not known.
         loaded: When it was loaded, in seconds since 1970.
         load_seconds: How long that took.
+        reference: Gives the file with the rows that drift is measured from; None without one.
 
     Raises:
         ArtifactError: The model would open files that requests name.
@@ -55,6 +57,7 @@ class LoadedModel:
     created: float | None = None
     loaded: float = field(default_factory=time.time)
     load_seconds: float = 0.0
+    reference: "Callable[[], Path] | None" = None
 
     def __post_init__(self) -> None:
         refuse_file_readers(self.name, self.predictor)

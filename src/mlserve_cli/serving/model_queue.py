@@ -17,9 +17,11 @@ from mlserve_cli.errors import EngineError, MlserveError
 from mlserve_cli.serving.refusals import DeadlineError, OverloadedError
 from mlserve_cli.serving.rows import Rows
 from mlserve_cli.serving.scoring import Scored, Wanted, score
-from mlserve_cli.serving.waiting import Batch, Done, Limits, OnBatch, Outcome, Waiting
+from mlserve_cli.serving.waiting import Batch, Done, Limits, OnBatch, OnScored, Outcome, Waiting
 
 if TYPE_CHECKING:
+    from mlserve_cli.serving.arrivals import Arrival
+    from mlserve_cli.serving.drift_tap import Tap
     from mlserve_cli.serving.exchange import Call, Reply
     from mlserve_cli.serving.model import LoadedModel
 
@@ -42,6 +44,7 @@ class ModelQueue:
         on_batch: Told of every call of the model: its requests, rows and seconds, and for how many
             seconds the oldest request had waited.
         clock: Gives the time in seconds.
+        on_scored: Told what the model said, before it is answered; not of `score_now`.
     """
 
     def __init__(
@@ -50,12 +53,16 @@ class ModelQueue:
         limits: Limits,
         on_batch: OnBatch,
         clock: Callable[[], float] = time.perf_counter,
+        on_scored: OnScored = lambda *_: None,
     ) -> None:
         self.model = model
         self.call_seconds = 0.0
         self.row_seconds = 0.0
+        # Watches for drift; given every micro-batch once it is answered.
+        self.tap: Tap | None = None
         self._limits = limits
         self._on_batch = on_batch
+        self._on_scored = on_scored
         self._clock = clock
         self._waiting: deque[Waiting] = deque()
         self._rows = 0
@@ -90,13 +97,16 @@ class ModelQueue:
         """How many requests wait or are being scored."""
         return len(self._waiting) + len(self._in_flight)
 
-    def submit(self, call: "Call", done: Done, since: float) -> None:
+    def submit(
+        self, call: "Call", done: Done, since: float, arrival: "Arrival | None" = None
+    ) -> None:
         """Queues a call; `done` is given its outcome, on the event loop.
 
         Args:
             call: The call.
             done: Called once.
             since: When it came, by the same clock.
+            arrival: What it is called.
 
         Raises:
             OverloadedError: The queue is full.
@@ -110,7 +120,7 @@ class ModelQueue:
             )
         elif call.wanted is not self._wanted or rows.kinds != self._kinds:
             self._is_mixed = True
-        self._waiting.append(Waiting(call, done, since))
+        self._waiting.append(Waiting(call, done, since, arrival))
         self._rows += rows.count
         if not self._flush_planned and not self._in_flight:
             self._flush_planned = True
@@ -141,6 +151,8 @@ class ModelQueue:
         seconds = self._clock() - started
         self._learn(seconds, count)
         self._on_batch(model, count, count, seconds, started - since)
+        if self.tap is not None:
+            self.tap(parts, count, scored)
         return scored
 
     def close(self) -> None:
@@ -284,6 +296,7 @@ class ModelQueue:
                 for waiting in outcome.waiting:
                     waiting.finish(scored)
                 continue
+            self._on_scored(self.model, outcome.waiting, scored)
             start = 0
             for waiting in outcome.waiting:
                 call = waiting.call
@@ -292,6 +305,8 @@ class ModelQueue:
                     waiting.answered = True
                     waiting.done(_written(call, scored, start, stop))
                 start = stop
+            if self.tap is not None:
+                self.tap([waiting.call.rows for waiting in outcome.waiting], start, scored)
 
 
 def _written(call: "Call", scored: Scored, start: int, stop: int) -> "Reply | MlserveError":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from mlserve_cli.errors import MissingExtraError
+from mlserve_cli.serving.drift_watch import DriftWatch
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
 from mlserve_cli.serving.grpc.address import require_grpc, reserve_port, target_of
 from mlserve_cli.serving.late import LateApp
@@ -18,6 +19,8 @@ from mlserve_cli.serving.server import ProcessOptions, read_files_again, run_ser
 from mlserve_cli.serving.service import PredictionService
 
 if TYPE_CHECKING:
+    from mlserve_cli.drift.budget import WatchOptions
+    from mlserve_cli.monitoring.alerts.settings import AlertPlan
     from mlserve_cli.serving.guard import App
     from mlserve_cli.serving.loading import ModelSource
     from mlserve_cli.serving.tls import Tls
@@ -42,6 +45,8 @@ class ServerOptions:
         tls: Certificate and key; None for plain HTTP.
         reload_seconds: Between two looks for new versions of the models; None for never.
         grpc_port: Port for gRPC; 0 takes a free one, None none.
+        drift: How drift is watched; None for not at all.
+        alerts: When to alert whom; None for never.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +56,8 @@ class ServerOptions:
     tls: "Tls | None" = None
     reload_seconds: float | None = None
     grpc_port: int | None = None
+    drift: "WatchOptions | None" = None
+    alerts: "AlertPlan | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,8 @@ def serve_models(
     raise_file_limit()
     with bind(server.host, server.port) as listener, _grpc_port(server) as grpc_holder:
         gateway = Gateway(PredictionService(source.load_all(models), source=source), allowed)
+        if server.drift is not None:
+            gateway.drift = DriftWatch(gateway, server.drift)
         app = LateApp(partial(_build, server.framework, gateway))
         process = ProcessOptions(
             server.tls,
@@ -108,6 +117,7 @@ def serve_models(
             tuple(str(model) for model in models if _is_name(model)) if models else None,
             fast=server.framework is Framework.FASTAPI,
             grpc_holder=grpc_holder,
+            alerts=server.alerts,
         )
         running = RunningServer(
             address_of(listener, server.host, secure=server.tls is not None),
@@ -136,10 +146,16 @@ def _run_workers(
 
     fleet = gateway.fleet = Fleet(count)
     gateway.metrics.share(count)
+    if gateway.recording is not None:
+        gateway.recording.share(count)
+    if gateway.drift is not None:
+        gateway.drift.share()
+    gateway.recent.share(count)
 
     def work_at(place: int) -> None:
         fleet.join(place)
         gateway.metrics.take(place)
+        gateway.recent.take(place)
         work()
 
     supervisor = Supervisor(
@@ -152,6 +168,9 @@ def _run_workers(
     )
     gateway.metrics.restarts = supervisor.restarts
     supervisor.run()
+    if gateway.recording is not None:
+        # With what the last workers have answered since the first one looked.
+        gateway.recording.keep_history()
 
 
 def _build(framework: Framework, gateway: Gateway) -> "App":

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import MlserveError
 from mlserve_cli.serving.model_queue import ModelQueue
-from mlserve_cli.serving.waiting import Done, Limits, OnBatch
+from mlserve_cli.serving.waiting import Done, Limits, OnBatch, OnScored
 
 if TYPE_CHECKING:
+    from mlserve_cli.serving.arrivals import Arrival
+    from mlserve_cli.serving.drift_tap import Tap
     from mlserve_cli.serving.exchange import Call, Reply
     from mlserve_cli.serving.model import LoadedModel
 
@@ -23,6 +25,7 @@ class Scheduler:
         limits: Bounds on calls and waiting.
         on_batch: See `ModelQueue`.
         clock: Gives the time in seconds.
+        on_scored: See `ModelQueue`.
     """
 
     def __init__(
@@ -30,17 +33,22 @@ class Scheduler:
         limits: Limits | None = None,
         on_batch: OnBatch = lambda *_: None,
         clock: Callable[[], float] = time.perf_counter,
+        on_scored: OnScored = lambda *_: None,
     ) -> None:
         self.limits = limits or Limits()
         self._on_batch = on_batch
+        self._on_scored = on_scored
         self._clock = clock
         self._queues: dict[LoadedModel, ModelQueue] = {}
+        # Where to leave what a model has scored, for the watch of drift.
+        self.tap_of: Callable[[LoadedModel], Tap | None] = lambda _: None
 
     def queue(self, model: "LoadedModel") -> ModelQueue:
         """The queue of a model."""
         found = self._queues.get(model)
         if found is None:
-            found = ModelQueue(model, self.limits, self._on_batch, self._clock)
+            found = ModelQueue(model, self.limits, self._on_batch, self._clock, self._on_scored)
+            found.tap = self.tap_of(model)
             self._queues[model] = found
         return found
 
@@ -48,12 +56,18 @@ class Scheduler:
         """The queues of all models that were asked so far."""
         return list(self._queues.values())
 
-    def submit(self, call: "Call", done: Done, since: float) -> None:
+    def submit(
+        self, call: "Call", done: Done, since: float, arrival: "Arrival | None" = None
+    ) -> None:
         """See `ModelQueue.submit`."""
-        self.queue(call.model).submit(call, done, since)
+        self.queue(call.model).submit(call, done, since, arrival)
 
-    async def answer(self, call: "Call") -> "Reply":
+    async def answer(self, call: "Call", arrival: "Arrival | None" = None) -> "Reply":
         """The reply to a call.
+
+        Args:
+            call: The call.
+            arrival: What it is called.
 
         Raises:
             MlserveError: It could not be scored.
@@ -64,7 +78,7 @@ class Scheduler:
             if not future.done():
                 future.set_result(outcome)
 
-        self.submit(call, done, self._clock())
+        self.submit(call, done, self._clock(), arrival)
         outcome = await future
         if isinstance(outcome, MlserveError):
             raise outcome

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlserve_cli.errors import UsageError
+from mlserve_cli.serving.dashboard.files import PAGE_PATHS
 from mlserve_cli.serving.refusals import UnauthorizedError
 
 # Header fields that carry a key.
 KEY_HEADERS = frozenset({b"authorization", b"x-api-key"})
 
-# Probes carry no keys.
-OPEN_PATHS = frozenset(
+# Probes carry no keys, nor do browsers that ask for a page.
+OPEN_PATHS = PAGE_PATHS | frozenset(
     {"/health", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping"}
 )
 

@@ -25,6 +25,7 @@ from mlserve_cli.serving.watch import ConnectionWatch, Patience
 from mlserve_cli.serving.workers import WATCHED_SIGNALS
 
 if TYPE_CHECKING:
+    from mlserve_cli.monitoring.alerts.settings import AlertPlan
     from mlserve_cli.serving.gateway import Gateway
     from mlserve_cli.serving.grpc.server import GrpcServer
     from mlserve_cli.serving.late import LateApp
@@ -48,6 +49,7 @@ class ProcessOptions:
         followed: Names of the models to look for; None for the whole repository.
         fast: Whether predictions are answered without the application.
         grpc_holder: Holds the port for gRPC; None without gRPC. See `reserve_port`.
+        alerts: When to alert whom; None for never.
     """
 
     tls: "Tls | None" = None
@@ -55,6 +57,7 @@ class ProcessOptions:
     followed: tuple[str, ...] | None = None
     fast: bool = True
     grpc_holder: socket.socket | None = None
+    alerts: "AlertPlan | None" = None
 
 
 def run_server(
@@ -74,7 +77,8 @@ def run_server(
         on_ready: Called once requests are answered, by all workers where there are several.
     """
     server = _Server(_config(gateway, app, options), gateway, app, options, on_ready)
-    with gateway.options.log.in_background():
+    drift = contextlib.nullcontext() if gateway.drift is None else gateway.drift.in_background()
+    with gateway.options.log.in_background(), gateway.in_background(), drift:
         server.run(sockets=[listener])
 
 
@@ -195,6 +199,11 @@ class _Server(uvicorn.Server):
         if self._options.reload_seconds is not None:
             reloader = Reloader(self._gateway, self._options.reload_seconds, self._options.followed)
             self._tasks.append(asyncio.create_task(reloader.run()))
+        if self._options.alerts is not None:
+            from mlserve_cli.serving.alerting import alerting_of
+
+            alerting = alerting_of(self._gateway, self._options.alerts)
+            self._tasks.append(asyncio.create_task(alerting.run()))
 
     @property
     def _is_first(self) -> bool:

@@ -31,6 +31,10 @@ class Asker(Protocol):
     def started(self) -> float:
         """When the request was complete, by the gateway's clock."""
 
+    @property
+    def request_id(self) -> bytes:
+        """What the client calls it, until it is answered; empty where it says nothing."""
+
     def ask(self, body: bytes) -> None:
         """Goes the general way."""
 
@@ -89,10 +93,11 @@ class SingleRows:
             except Exception:
                 _LOGGER.exception("unexpected error")
                 answers = []
+            last_id = single.askers[-1].request_id if answers else b""
             for asker, answer in zip(single.askers, answers, strict=True):
                 asker.take(answer)
             if answers:
-                self._count(model, single, answers)
+                self._count(model, single, answers, last_id)
             for asker, body in zip(other.askers, other.bodies, strict=True):
                 asker.ask(body)
 
@@ -105,16 +110,20 @@ class SingleRows:
         scored = queue.score_now(packed, single.askers[0].started) if packed else None
         if scored is None:
             return _Turn([], []), turn, []
+        recording = self._gateway.recording
+        if recording is not None:
+            recording.note_single_rows(model, packed, scored, single.askers)
         return single, other, write_single_rows(model, scored)
 
-    def _count(self, model: "LoadedModel", turn: _Turn, answers: list[bytes]) -> None:
+    def _count(
+        self, model: "LoadedModel", turn: _Turn, answers: list[bytes], last_id: bytes
+    ) -> None:
         now = self._gateway.clock()
-        self._gateway.metrics.count_good(
-            model,
-            NativeProtocol.name,
-            [now - asker.started for asker in turn.askers],
-            (sum(map(len, turn.bodies)), sum(map(len, answers))),
-        )
+        seconds = [now - asker.started for asker in turn.askers]
+        sizes = (sum(map(len, turn.bodies)), sum(map(len, answers)))
+        self._gateway.metrics.count_good(model, NativeProtocol.name, seconds, sizes)
+        # One stands for all that came in the same turn: more would cost, and nobody reads so fast.
+        self._gateway.recent.note(model, 1, seconds[-1], 200, last_id)
 
 
 def _parted(turn: _Turn, rows: "list[bytes | None]") -> tuple[_Turn, _Turn]:

@@ -8,12 +8,14 @@ import msgspec
 
 if TYPE_CHECKING:
     from mlserve_cli.errors import MlserveError
+    from mlserve_cli.serving.arrivals import Arrival
     from mlserve_cli.serving.exchange import Call, Reply
     from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.scoring import Scored
 
 Done = Callable[["Reply | MlserveError"], None]
 OnBatch = Callable[["LoadedModel", int, int, float, float], None]
+OnScored = Callable[["LoadedModel", list["Waiting"], "Scored"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Waiting(msgspec.Struct, gc=False):
     call: "Call"
     done: Done
     since: float
+    arrival: "Arrival | None" = None
     answered: bool = False
 
     def finish(self, outcome: "Reply | MlserveError") -> None:

@@ -17,6 +17,7 @@ from mlserve_cli.errors import (
 from mlserve_cli.serving.admin import AdminRoute, Asked, admin_routes
 from mlserve_cli.serving.arrivals import NAMING_HEADERS, Arrival
 from mlserve_cli.serving.background import BackgroundLoop
+from mlserve_cli.serving.dashboard.routes import dashboard_routes
 from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Reply, plain_error, too_large
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
 from mlserve_cli.serving.guard import ARRIVAL
@@ -86,7 +87,8 @@ def wsgi_app_of(gateway: Gateway, run: "Run") -> "Flask":
     app.register_error_handler(405, _refuse_method)
     app.register_error_handler(Exception, _answer_unexpected)
     _add_predictions(app, gateway, run)
-    for route in admin_routes(gateway):
+    routes = admin_routes(gateway)
+    for route in (*routes, *dashboard_routes(gateway, routes)):
         _add_admin_route(app, route, gateway, run)
     return app
 

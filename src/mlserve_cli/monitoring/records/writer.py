@@ -1,0 +1,144 @@
+"""Writes what waits in a buffer to files."""
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mlserve_cli.monitoring.records.batches import record_batch
+from mlserve_cli.monitoring.records.growing import GrowingFile
+from mlserve_cli.monitoring.records.layout import RecordLayout, layout_of
+from mlserve_cli.monitoring.records.retention import SUFFIX, Retention, tidy
+
+if TYPE_CHECKING:
+    from mlserve_cli.monitoring.records.buffer import RecordBuffer
+    from mlserve_cli.monitoring.records.entry import Entry, RecordedModel
+
+_LOGGER = logging.getLogger("mlserve")
+# How often old records are looked for.
+_TIDY_SECONDS = 60.0
+
+
+class _Key(NamedTuple):
+    """What has the same columns. Models are not kept here, since they may be large."""
+
+    name: str
+    version: int
+    signature: int
+
+
+class _Open(NamedTuple):
+    """A file that grows. Its layout has the signature, which keeps the key from being reused."""
+
+    layout: RecordLayout
+    file: GrowingFile
+
+
+class RecordWriter:
+    """Writes the records of one process; several may write to one folder. For one thread.
+
+    What cannot be written is dropped and counted.
+
+    Args:
+        folder: Of the records of all models; made where it is not there.
+        buffer: What waits.
+        redacted: Inputs that are left out.
+        retention: How much is kept.
+        now: Gives the seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        buffer: "RecordBuffer",
+        redacted: Collection[str] = (),
+        retention: Retention | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = folder
+        self.dropped = 0
+        # Rows by name and version of the model.
+        self.written: Counter[tuple[str, str]] = Counter()
+        self._buffer = buffer
+        self._redacted = frozenset(redacted)
+        self._retention = retention or Retention()
+        self._now = now
+        self._open: dict[_Key, _Open] = {}
+        # Unlike the number of the process, no other writer has it, on no machine.
+        self._name = os.urandom(4).hex()
+        self._count = 0
+        self._tidied = 0.0
+        self._failing: set[_Key] = set()
+
+    def flush(self) -> None:
+        """Writes everything that waits; afterwards the files have it."""
+        waiting: dict[_Key, list[Entry]] = {}
+        for entry in self._buffer.take():
+            waiting.setdefault(_key(entry.model), []).append(entry)
+        for key, entries in waiting.items():
+            rows = sum(entry.kept for entry in entries)
+            try:
+                self._add(key, entries)
+            # The next rows may be better, and whoever asked has been answered.
+            except Exception as error:
+                self.dropped += rows
+                self._note_failure(key, error)
+            else:
+                self.written[key.name, str(key.version)] += rows
+                self._failing.discard(key)
+        self._close_full_files()
+
+    def _add(self, key: "_Key", entries: "list[Entry]") -> None:
+        found = self._open.get(key)
+        if found is None:
+            layout = layout_of(entries[0].model, self._redacted)
+            found = _Open(layout, GrowingFile(self._new_path(key), self._now()))
+            self._open[key] = found
+        found.file.add(record_batch(found.layout, entries))
+
+    def _new_path(self, key: "_Key") -> Path:
+        self._count += 1
+        begin = datetime.fromtimestamp(self._now(), UTC).strftime("%Y%m%dT%H%M%S")
+        name = f"{begin}-{self._name}-{self._count:06}{SUFFIX}"
+        return records_of(self.folder, key.name, key.version) / name
+
+    def _close_full_files(self) -> None:
+        now = self._now()
+        for key in [key for key, found in self._open.items() if found.file.is_full(now)]:
+            del self._open[key]
+        if now - self._tidied >= _TIDY_SECONDS:
+            self._tidied = now
+            tidy(self.folder, self._retention, now)
+
+    def _note_failure(self, key: _Key, error: Exception) -> None:
+        if key in self._failing:
+            return
+        self._failing.add(key)
+        if isinstance(error, OSError):
+            _LOGGER.warning(
+                "Predictions are not recorded in %s: %s", self.folder, error.strerror or error
+            )
+        else:
+            _LOGGER.error("Predictions are not recorded", exc_info=error)
+
+
+def _key(model: "RecordedModel") -> _Key:
+    return _Key(model.name, model.version, id(model.signature))
+
+
+def records_of(folder: Path, model: str, version: int) -> Path:
+    """Where the records of a version are.
+
+    Args:
+        folder: Of all records.
+        model: Its name; signs that a folder's name cannot have are written as in an address.
+        version: Its version.
+    """
+    name = model.replace("%", "%25").replace("/", "%2F")
+    # What begins with a dot is hidden, or leads elsewhere.
+    name = f"%2E{name[1:]}" if name.startswith(".") else name
+    return folder / name / str(version)

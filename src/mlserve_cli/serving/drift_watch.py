@@ -1,0 +1,247 @@
+"""Drift while serving: a thread that watches what was scored, apart from the requests.
+
+The hot path leaves references to its micro-batches in a `Tap`. With several workers, the thread of
+each of them sends its rows to the one at place 0, which closes windows over the rows of all; its
+report lies where every worker finds it. A worker that replaces that one starts anew. Whatever goes
+wrong here is logged and counted, and no request knows of it.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mlserve_cli.drift.budget import WatchOptions
+from mlserve_cli.monitoring.registry import Reading
+from mlserve_cli.serving import drift_families as families
+from mlserve_cli.serving.drift_exchange import DriftExchange, message_rows
+from mlserve_cli.serving.drift_tap import Message, Tap
+
+if TYPE_CHECKING:
+    from mlserve_cli.serving.gateway import Gateway
+    from mlserve_cli.serving.model import LoadedModel
+    from mlserve_cli.serving.model_drift import ModelDrift
+
+_LOGGER = logging.getLogger("mlserve")
+# Between two looks, and how many times longer than a look the time up to the next one is at least:
+# the watch takes at most a fiftieth of a core.
+_LOOK_SECONDS = 0.25
+_REST = 50
+# So that a look that was slowed down by a busy machine is not the last one for long.
+_LONGEST_REST_SECONDS = 30.0
+# After so many errors in a row the log has said enough.
+_MOST_LOGGED = 3
+# How long a server that stops waits for a look to end.
+_STOP_SECONDS = 1.0
+
+
+class DriftWatch:
+    """Watches all models of a server.
+
+    Args:
+        gateway: Has the models; its scheduler hands over what it scores.
+        options: When windows close, and how often an alarm may be false.
+        clock: Gives the time in seconds.
+    """
+
+    def __init__(
+        self,
+        gateway: "Gateway",
+        options: WatchOptions | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.options = options or WatchOptions()
+        self._gateway = gateway
+        self._clock = clock
+        self._taps: dict[LoadedModel, Tap] = {}
+        self._models: dict[LoadedModel, ModelDrift] = {}
+        self._exchange: DriftExchange | None = None
+        self._stopping = threading.Event()
+        self._failures = 0
+        self._failed_in_a_row = 0
+        self._skipped_rows = 0
+        self._report = b""
+        self._readings: list[Reading] = []
+        gateway.scheduler.tap_of = self.tap
+        gateway.metrics.collect_from(self.readings, *families.FAMILIES)
+
+    def share(self) -> None:
+        """Watches the rows of several workers together; called before they are forked."""
+        self._exchange = DriftExchange()
+
+    def tap(self, model: "LoadedModel") -> Tap:
+        """Where to leave what a model has scored."""
+        found = self._taps.get(model)
+        if found is None:
+            found = self._taps[model] = Tap(model, self.options.rows)
+        return found
+
+    def report(self) -> bytes:
+        """What is known about all models, as JSON, the same in all workers."""
+        published = self._exchange.published() if self._exchange is not None else self._report
+        return published or _encoded([], self._gateway.service.models(), self.options)
+
+    def readings(self) -> list[Reading]:
+        """Gauges and counters of this worker; made by the thread, only handed out here."""
+        skipped = self._skipped_rows + sum(tap.skipped_rows for tap in list(self._taps.values()))
+        return [
+            *self._readings,
+            Reading(families.SKIPPED, (), skipped),
+            Reading(families.FAILURES, (), self._failures),
+        ]
+
+    @contextlib.contextmanager
+    def in_background(self) -> Iterator[None]:
+        """Watches in a thread of its own."""
+        self._stopping.clear()
+        thread = threading.Thread(target=self._run, name="mlserve-drift", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            thread.join(_STOP_SECONDS)
+
+    def look(self) -> None:
+        """Takes what waits, and compares the windows that are due."""
+        if self._is_watching:
+            self._watch()
+        else:
+            self._send()
+
+    @property
+    def _is_watching(self) -> bool:
+        fleet = self._gateway.fleet
+        return fleet is None or fleet.place == 0
+
+    def _run(self) -> None:
+        rest = _LOOK_SECONDS
+        while not self._rests(rest):
+            # The time of this thread alone; that of others must not slow down the watch.
+            started = time.thread_time()
+            try:
+                self.look()
+                self._failed_in_a_row = 0
+            # Requests go on, whatever is wrong with the watch.
+            except Exception:
+                self._count_failure()
+            spent = time.thread_time() - started
+            rest = min(_LONGEST_REST_SECONDS, max(_LOOK_SECONDS, _REST * spent))
+
+    def _rests(self, seconds: float) -> bool:
+        """Whether the server stops; until then rows of other workers are taken."""
+        deadline = self._clock() + seconds
+        while (left := deadline - self._clock()) > 0:
+            if self._stopping.wait(min(left, _LOOK_SECONDS)):
+                return True
+            with contextlib.suppress(Exception):
+                self._receive()
+        return False
+
+    def _count_failure(self) -> None:
+        self._failures += 1
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row <= _MOST_LOGGED:
+            _LOGGER.exception("the watch of drift failed; requests are not affected")
+
+    def _watch(self) -> None:
+        self._forget_old_models()
+        changed = False
+        for model, tap in list(self._taps.items()):
+            for served in tap.take():
+                changed |= model not in self._models
+                self._drift_of(model).add(served)
+        self._receive()
+        for model in list(self._models):
+            # One model that fails must not stop the watch of others.
+            try:
+                changed |= self._models[model].evaluate(self._clock(), _give_way)
+            except Exception:
+                self._count_failure()
+        if changed:
+            self._publish()
+
+    def _receive(self) -> None:
+        if self._exchange is None or not self._is_watching:
+            return
+        served = {(model.name, model.version): model for model in self._taps}
+        served |= {(m.name, m.version): m for m in self._gateway.service.models()}
+        for message in self._exchange.received():
+            model = served.get((message.name, message.version))
+            if model is not None:
+                self._drift_of(model).add(message.served())
+
+    def _send(self) -> None:
+        assert self._exchange is not None
+        self._forget_old_models()
+        for model, tap in list(self._taps.items()):
+            step = message_rows(8 * (model.reader.width + 8))
+            for served in tap.take():
+                rows = len(served.inputs[0])
+                for start in range(0, rows, step):
+                    part = Message.of(model, served, slice(start, start + step))
+                    if not self._exchange.send(part):
+                        self._skipped_rows += min(step, rows - start)
+
+    def _drift_of(self, model: "LoadedModel") -> "ModelDrift":
+        # What compares is only imported once there is something to compare.
+        from mlserve_cli.serving.model_drift import ModelDrift
+
+        found = self._models.get(model)
+        if found is None:
+            found = self._models[model] = ModelDrift(model, self.options, self._clock())
+        return found
+
+    def _forget_old_models(self) -> None:
+        kept = set(self._gateway.service.models())
+        kept |= {queue.model for queue in self._gateway.scheduler.queues()}
+        for found in (self._taps, self._models):
+            known: dict[LoadedModel, Any] = found
+            for model in [model for model in known if model not in kept]:
+                del known[model]
+
+    def _publish(self) -> None:
+        self._readings = [
+            reading for drift in self._models.values() for reading in drift.readings()
+        ]
+        described = [drift.describe() for drift in self._models.values()]
+        self._report = _encoded(described, self._gateway.service.models(), self.options)
+        if self._exchange is not None:
+            self._exchange.publish(self._report)
+
+
+def _encoded(
+    described: list[dict[str, Any]], models: "Iterable[LoadedModel]", options: WatchOptions
+) -> bytes:
+    known = {(found["name"], found["version"]) for found in described}
+    # Nobody has asked the others yet.
+    others = [_unasked(model) for model in models if (model.name, model.version) not in known]
+    found = sorted([*described, *others], key=lambda one: (one["name"], one["version"]))
+    return msgspec.json.encode(
+        {
+            "models": found,
+            "window_rows": options.rows,
+            "window_seconds": options.seconds,
+            "false_alarms_per_day": options.false_alarms_per_day,
+        }
+    )
+
+
+def _unasked(model: "LoadedModel") -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "state": "waiting" if model.reference is not None else "no reference",
+        "drifted": False,
+        "windows": 0,
+        "columns": [],
+    }
+
+
+def _give_way() -> None:
+    """Lets the thread that answers go first."""
+    time.sleep(0)

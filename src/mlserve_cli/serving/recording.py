@@ -1,0 +1,270 @@
+"""Predictions recorded, and the history kept, while a server answers.
+
+On the event loop a call of a model costs a reference to what it read and said; a thread does the
+rest. Nothing here fails or delays a request.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlserve_cli.errors import UsageError
+from mlserve_cli.monitoring.families import Family, Kind
+from mlserve_cli.monitoring.history import History
+from mlserve_cli.monitoring.records.buffer import RecordBuffer
+from mlserve_cli.monitoring.records.entry import Entry
+from mlserve_cli.monitoring.registry import Reading
+from mlserve_cli.serving.traffic import traffic_of
+
+if TYPE_CHECKING:
+    from mlserve_cli.monitoring.records.entry import Part
+    from mlserve_cli.monitoring.records.writer import RecordWriter
+    from mlserve_cli.monitoring.registry import Registry
+    from mlserve_cli.serving.arrivals import Arrival
+    from mlserve_cli.serving.model import LoadedModel
+    from mlserve_cli.serving.scoring import Scored
+    from mlserve_cli.serving.single_rows import Asker
+    from mlserve_cli.serving.waiting import Waiting
+
+_LOGGER = logging.getLogger("mlserve")
+DEFAULT_FOLDER = Path(".mlserve/records")
+DEFAULT_ROWS_PER_SECOND = 1000.0
+DEFAULT_MAX_BYTES = 1 << 30
+# A server that is killed loses the rows of that time and of one writing.
+_FLUSH_SECONDS = 0.5
+# Every so many flushes the history is brought up to date.
+_HISTORY_FLUSHES = 2
+# How long a server that stops waits for its last rows to be written.
+_STOP_SECONDS = 5.0
+# Memory of a row's objects beside its values.
+_ROW_BYTES = 100
+
+RECORDS = Family(
+    "mlserve_records_total",
+    "Rows of predictions that were written to records.",
+    Kind.COUNTER,
+    ("model", "version"),
+)
+DROPPED_RECORDS = Family(
+    "mlserve_records_dropped_total",
+    "Rows that were to be recorded but were not: the thread that writes was too slow (buffer), or "
+    "they could not be written (disk).",
+    Kind.COUNTER,
+    ("reason",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOptions:
+    """What is kept of predictions.
+
+    Attributes:
+        folder: Where records and history are.
+        rows_per_second: Rows recorded at the most, over all workers; 0 keeps the history only.
+        redacted: Inputs that are left out.
+        max_bytes: Of the records of all models; the oldest go first.
+    """
+
+    folder: Path = DEFAULT_FOLDER
+    rows_per_second: float = DEFAULT_ROWS_PER_SECOND
+    redacted: tuple[str, ...] = ()
+    max_bytes: int = DEFAULT_MAX_BYTES
+
+
+class Recording:
+    """Takes notes of what one process predicts, and has a thread write them.
+
+    Args:
+        options: What is kept.
+        metrics: Of the server; they tell how many rows were recorded, and feed the history.
+        models: Those that are served.
+        clock: Gives the time in seconds.
+        name_of: Gives what a request is called.
+
+    Raises:
+        UsageError: No model has a column that is to be left out.
+    """
+
+    def __init__(
+        self,
+        options: RecordOptions,
+        metrics: "Registry",
+        models: "Iterable[LoadedModel]",
+        clock: Callable[[], float],
+        name_of: "Callable[[Arrival], bytes]",
+    ) -> None:
+        _check_redacted(options.redacted, models)
+        self.options = options
+        self._metrics = metrics
+        self._clock = clock
+        self._name_of = name_of
+        self._buffer = RecordBuffer(options.rows_per_second)
+        self._writer: RecordWriter | None = None
+        self._history: History | None = None
+        self._has_failed = False
+        self._stopping = threading.Event()
+        # The same for all workers, since it is made before they are forked.
+        self._server = os.urandom(8).hex()
+        metrics.collect_from(self._readings, RECORDS, DROPPED_RECORDS)
+
+    def share(self, workers: int) -> None:
+        """Each of so many workers records its share of the rows."""
+        self._buffer.rows_per_second = self.options.rows_per_second / workers
+
+    def note_single_rows(
+        self,
+        model: "LoadedModel",
+        rows: "Sequence[bytes]",
+        scored: "Scored",
+        askers: "Sequence[Asker]",
+    ) -> None:
+        """Notes requests of one row each, before they are answered.
+
+        Args:
+            model: Who was asked.
+            rows: The rows, packed.
+            scored: What it said about them.
+            askers: Who waits.
+        """
+        now, count = self._clock(), len(rows)
+        kept = self._buffer.admit(count, now)
+        if kept:
+            seconds = [now - asker.started for asker in askers]
+            ids = [asker.request_id for asker in askers]
+            said = (scored.labels, scored.probabilities)
+            self._put(Entry(model, time.time(), rows, count, kept, *said, seconds, None, ids))
+
+    def note(self, model: "LoadedModel", waiting: "Sequence[Waiting]", scored: "Scored") -> None:
+        """Notes requests that were scored together, before they are answered.
+
+        Args:
+            model: Who was asked.
+            waiting: Who waits.
+            scored: What it said about their rows.
+        """
+        try:
+            self._note(model, waiting, scored)
+        # They wait for an answer, which is there.
+        except Exception:
+            _LOGGER.exception("unexpected error while recording")
+
+    @contextlib.contextmanager
+    def in_background(self, *, keeps_history: bool) -> Iterator[None]:
+        """Writes in a thread; in the end waits a moment until all is written.
+
+        Args:
+            keeps_history: Whether this process keeps the history; one of the server's does.
+        """
+        self._stopping.clear()
+        thread = threading.Thread(
+            target=self._run, args=(keeps_history,), name="mlserve-records", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            thread.join(_STOP_SECONDS)
+
+    def keep_history(self) -> None:
+        """Brings the history up to date; what cannot be written now is tried again."""
+        import sqlite3
+
+        folder = self.options.folder
+        try:
+            if self._history is None:
+                self._history = History(folder, self._server)
+            self._history.add(traffic_of(self._metrics), time.time())
+        except (OSError, sqlite3.Error) as error:
+            if not self._has_failed:
+                reason = error.strerror if isinstance(error, OSError) else None
+                _LOGGER.warning("The history is not kept in %s: %s", folder, reason or error)
+            self._has_failed = True
+        else:
+            self._has_failed = False
+
+    def _note(self, model: "LoadedModel", waiting: "Sequence[Waiting]", scored: "Scored") -> None:
+        now = self._clock()
+        counts = [one.call.rows.count for one in waiting]
+        rows = sum(counts)
+        kept = self._buffer.admit(rows, now)
+        if kept:
+            parts = [one.call.rows.data for one in waiting]
+            seconds = [now - one.since for one in waiting]
+            ids = [b"" if one.arrival is None else self._name_of(one.arrival) for one in waiting]
+            said = (scored.labels, scored.probabilities)
+            self._put(Entry(model, time.time(), parts, rows, kept, *said, seconds, counts, ids))
+
+    def _put(self, entry: Entry) -> None:
+        size_bytes = sum(map(_size_bytes, entry.parts)) + entry.rows * _ROW_BYTES
+        self._buffer.put(entry, size_bytes)
+
+    def _run(self, keeps_history: bool) -> None:
+        flushes = 0
+        is_last = False
+        while not is_last:
+            is_last = self._stopping.wait(_FLUSH_SECONDS if flushes else 0)
+            flushes += 1
+            # The thread must live as long as the server.
+            try:
+                self._flush()
+                if keeps_history and (is_last or flushes % _HISTORY_FLUSHES == 0):
+                    self.keep_history()
+            except Exception:
+                _LOGGER.exception("unexpected error while recording")
+        if self._history is not None:
+            self._history.close()
+            self._history = None
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            if self.options.rows_per_second <= 0:
+                return
+            # Imports pyarrow, which a server that starts does not wait for.
+            from mlserve_cli.monitoring.records.retention import Retention
+            from mlserve_cli.monitoring.records.writer import RecordWriter
+
+            options = self.options
+            retention = Retention(options.max_bytes)
+            self._writer = RecordWriter(options.folder, self._buffer, options.redacted, retention)
+        self._writer.flush()
+
+    def _readings(self) -> Iterator[Reading]:
+        yield Reading(DROPPED_RECORDS, ("buffer",), self._buffer.dropped)
+        writer = self._writer
+        if writer is not None:
+            yield Reading(DROPPED_RECORDS, ("disk",), writer.dropped)
+            for labels, rows in list(writer.written.items()):
+                yield Reading(RECORDS, labels, rows)
+
+
+def _size_bytes(part: "Part") -> int:
+    """About the memory that the values of a request take."""
+    if isinstance(part, bytes):
+        return len(part)
+    return sum(_column_bytes(values) for values in part.values())
+
+
+def _column_bytes(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> int:
+    if values.dtype != np.object_:
+        return values.nbytes
+    return sum(_ROW_BYTES + (len(value) if isinstance(value, str) else 0) for value in values)
+
+
+def _check_redacted(redacted: Collection[str], models: "Iterable[LoadedModel]") -> None:
+    names = {name for model in models for name in model.signature.names}
+    unknown = sorted(set(redacted) - names)
+    if unknown:
+        raise UsageError(
+            f"No model has the column {unknown[0]!r}, which records are to leave out; the columns "
+            f"are: {', '.join(sorted(names))}.",
+            hint="Give it as the model calls it: --redact COLUMN",
+        )
