@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.conversion.result import Conversion, Options
+from mlserve_cli.conversion.result import Conversion, Options, Precision
 from mlserve_cli.inference.describe import describe_estimator
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def exact() -> "Exact":
     def check(estimator: Any, data: Any, *, rounding: float = _ROUNDING) -> Conversion:
         frame = data if isinstance(data, pd.DataFrame) else None
         signature = describe_estimator(estimator, frame)
-        options = Options(tolerance=rounding)
+        options = Options(precision=Precision.FLOAT64, tolerance=rounding)
         convert_to_onnx(estimator, signature, data=data, options=options)
         conversion = convert_to_onnx(estimator, signature, options=options)
         assert conversion.parity.rows > 100

@@ -113,3 +113,38 @@ def test_trees_beyond_the_cache_are_several_nodes_with_the_same_sum() -> None:
     assert sum(one.tree_.node_count for one in model.estimators_) > 65_536
     assert conversion.operators["TreeEnsemble"] > 1
     assert conversion.parity.max_difference < 1e-14
+
+
+def test_large_forests_tell_which_trees_are_being_written() -> None:
+    told: list[str] = []
+    graph = Graph(tell=told.append)
+    x = graph.input("x", Kind.REAL, 1)
+    one = chain(30_000)
+    tree_sum(x, [Weighted(one, np.zeros(len(one.left)))] * 3)
+    assert told == ["trees 1 to 1 of 3", "trees 2 to 2 of 3", "trees 3 to 3 of 3"]
+    tree_sum(x, [Weighted(one, np.zeros(len(one.left)))])
+    assert len(told) == 3
+
+
+def chain(splits: int) -> Tree:
+    """A tree whose right sides are leaves."""
+    inner = np.arange(0, 2 * splits, 2)
+    left, right = np.full(2 * splits + 1, -1), np.full(2 * splits + 1, -1)
+    left[inner], right[inner] = inner + 2, inner + 1
+    nothing = np.zeros(len(left))
+    return Tree(nothing.astype(np.int64), nothing, left, right, nothing.astype(bool))
+
+
+@given(st.lists(trees(), min_size=1, max_size=4), MATRICES)
+def test_values_are_looked_up_in_double_precision_by_leaves_found_in_single(
+    ensemble: list[Tree], rows: np.ndarray
+) -> None:
+    values = [np.linspace(0, 1, len(tree.left) * 4).reshape(-1, 4) for tree in ensemble]
+    x = Graph().input("x", Kind.REAL, FEATURES)
+    found = run(leaf_sum(x.cast(Kind.FLOAT32), ensemble, values), rows)
+    expected = np.zeros((len(rows), 4))
+    with np.errstate(over="ignore"):
+        rounded = rows.astype(np.float32).astype(np.float64)
+    for tree, table in zip(ensemble, values, strict=True):
+        expected += table[[leaf_of(tree, row) for row in rounded]]
+    np.testing.assert_array_equal(found, expected)

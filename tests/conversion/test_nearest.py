@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsRegressor
 
-from mlserve_cli.conversion.convert import write_model
 from mlserve_cli.conversion.result import Options
+from mlserve_cli.conversion.writing import write_model
 from mlserve_cli.inference.describe import describe_estimator
 from mlserve_cli.inference.onnx import OnnxPredictor
 
@@ -40,6 +40,6 @@ def test_the_same_rows_count_where_many_are_equally_near(
     random.shuffle(values)
     model = KNeighborsRegressor(count, **search).fit(points, values)
     signature = describe_estimator(model)
-    onnx = write_model(model, signature, Options()).SerializeToString()
+    onnx = write_model(model, signature, Options())
     found = OnnxPredictor(onnx, signature).predict(rows).labels
     np.testing.assert_allclose(found, model.predict(rows), rtol=1e-15)

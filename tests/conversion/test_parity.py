@@ -1,9 +1,10 @@
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
-from mlserve_cli.conversion.parity import compare_outputs
+from mlserve_cli.conversion.parity import ParityReport, compare_outputs, shown_difference
 
 
 def test_equal_outputs_pass() -> None:
@@ -45,7 +46,11 @@ def test_the_same_infinity_or_nan_agrees_and_a_number_in_its_place_does_not(valu
 
 
 def test_another_number_of_outputs_fails() -> None:
-    assert not compare_outputs({"variable": np.ones((3, 2))}, {"variable": np.ones((3, 1))}).passed
+    report = compare_outputs({"variable": np.ones((3, 2))}, {"variable": np.ones((3, 1))})
+    assert not report.passed
+    # Also where it has been written to a manifest.
+    assert msgspec.json.decode(msgspec.json.encode(report), type=ParityReport) == report
+    assert shown_difference(report.max_difference) == "beyond all measure"
 
 
 def test_the_report_is_plain_json() -> None:

@@ -67,7 +67,15 @@ def test_each_step_is_told_as_it_starts() -> None:
     steps: list[str] = []
     model = LinearRegression().fit(features, values)
     convert_to_onnx(model, data=features, options=Options(on_step=steps.append))
-    assert steps == ["writing the graph", "choosing rows to compare on", "comparing batch 1 of 1"]
+    assert steps == [
+        "writing the graph",
+        "choosing rows to compare on",
+        "comparing batch 1 of 1",
+        "trying float32 as well",
+        "writing the graph",
+        "comparing batch 1 of 1",
+        "measuring the variants",
+    ]
 
 
 def test_forests_of_many_classes_bound_the_rows_of_a_call() -> None:

@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScaler
 
 from mlserve_cli import load_predictor, save_model
 from mlserve_cli.conversion.parity import ParityReport
@@ -88,6 +88,62 @@ def test_converting_again_replaces_the_file(forest: Any) -> None:
     assert [entry.name for entry in artifact.manifest.files].count("model.onnx") == 1
     hidden = [path.name for path in forest.path.iterdir() if path.name.startswith(".")]
     assert hidden == []
+
+
+def test_what_a_killed_conversion_left_behind_is_removed(forest: Any) -> None:
+    (forest.path / ".model.onnx.1f2e").write_bytes(b"half")
+    (forest.path / ".manifest.1f2e").mkdir()
+    (forest.path / ".manifest.1f2e/manifest.json").write_bytes(b"{")
+    convert_onnx("cancer")
+    names = {path.name for path in forest.path.iterdir()}
+    assert {name for name in names if name.startswith(".")} == set()
+    assert {"manifest.json", "model.onnx", "model.skops"} <= names
+
+
+def test_a_model_in_the_repository_keeps_the_output_that_it_is_scored_by(forest: Any) -> None:
+    options = Options(outputs=("probabilities",))
+    with pytest.raises(UsageError, match="scored by its label") as raised:
+        convert_onnx("cancer", options=options)
+    assert raised.value.hint is not None
+    assert "OUT" in raised.value.hint
+    report = convert_onnx("cancer", "scores.onnx", options=options)
+    assert report.onnx.parity.passed
+    assert report.onnx.speeds == ()
+    outputs = onnx.load("scores.onnx").graph.output
+    assert [output.name for output in outputs] == ["probabilities"]
+    with pytest.raises(UsageError, match="without the output that it predicts by"):
+        load_predictor("scores.onnx").predict(CANCER.to_numpy())
+
+
+def test_the_variants_are_kept_with_the_version(forest: Any) -> None:
+    report = convert_onnx("cancer")
+    assert [one.precision for one in report.onnx.variants] == [Precision.FLOAT64, Precision.FLOAT32]
+    manifest = read_manifest(forest.path)
+    assert manifest.onnx is not None
+    assert manifest.onnx.variants == report.onnx.variants
+
+
+def test_a_bare_file_knows_what_its_model_knew(forest: Any) -> None:
+    path = convert_onnx("cancer", "cancer.onnx").path
+    found, known = load_predictor(path).signature, forest.manifest.signature
+    assert found.names == known.names == tuple(CANCER.columns)
+    assert (found.classes, found.named, found.columns) == (known.classes, True, known.columns)
+
+
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf")])
+def test_a_tolerance_is_a_number(forest: Any, tolerance: float) -> None:
+    with pytest.raises(UsageError, match="The tolerance is"):
+        convert_onnx("cancer", options=Options(tolerance=tolerance))
+
+
+def test_a_model_that_refuses_zeros_is_converted_without_speeds(in_tmp_path: Any) -> None:
+    rows = np.abs(IRIS.to_numpy()) + 1.0
+    model = make_pipeline(PowerTransformer("box-cox"), LogisticRegression()).fit(rows, SPECIES)
+    save_model(model, "powers")
+    report = convert_onnx("powers")
+    assert report.onnx.parity.passed
+    assert report.onnx.speeds == ()
+    assert load_predictor("powers").engine is Engine.ONNX
 
 
 def test_the_file_says_where_it_comes_from(forest: Any) -> None:

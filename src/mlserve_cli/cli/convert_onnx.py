@@ -7,14 +7,20 @@ import typer
 
 from mlserve_cli.cli.options import DEFAULT_MODELS, Json, Models, Trust, complete_model
 from mlserve_cli.cli.output import fields, print_json, size, stdout, working
-from mlserve_cli.errors import UsageError
+from mlserve_cli.errors import ParityError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import RenderableType
 
+    from mlserve_cli.conversion.result import Variant
     from mlserve_cli.conversion.speed import Speed
-    from mlserve_cli.serialization.convert import OnnxReport
     from mlserve_cli.serialization.manifest import OnnxPayload
+    from mlserve_cli.serialization.onnx_report import OnnxReport
+
+# Less is the noise of the measurement.
+_LEAST_GAIN = 1.1
 
 
 def convert_onnx(
@@ -61,6 +67,9 @@ def convert_onnx(
     allow_mismatch: Annotated[
         bool, typer.Option("--allow-mismatch", help="Keep a model that does not agree.")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Longest time that this may take.")
+    ] = 600,
     models: Models = DEFAULT_MODELS,
     trust: Trust = None,
     json: Json = False,
@@ -68,14 +77,19 @@ def convert_onnx(
     """Convert a model to ONNX, exactly: labels equal on every row, numbers within the tolerance.
 
     Exit code 1 and no file: the converted model does not agree with the estimator.
+
+    The work is done in a process of its own: a model that crashes it, hangs or eats memory is one
+    error that names the step, and leaves nothing behind.
     """
-    with working("Converting and comparing") as tell:
+    from mlserve_cli.conversion.child import Limits, in_child
+
+    def convert(tell: "Callable[[str], None]") -> "OnnxReport":
         from mlserve_cli.conversion.result import Options, Precision
-        from mlserve_cli.serialization.convert import convert_onnx as convert
+        from mlserve_cli.serialization.convert import convert_onnx as convert_model
 
         if precision not in list(Precision):
             raise UsageError(f"--precision is {precision!r}; expected auto, float32 or float64.")
-        report = convert(
+        return convert_model(
             model,
             out,
             data=data,
@@ -83,13 +97,22 @@ def convert_onnx(
                 precision=Precision(precision),
                 tolerance=tolerance,
                 opset=opset,
-                outputs=None if outputs is None else tuple(outputs.split(",")),
-                on_step=lambda step: tell(f"Converting: {step}"),
+                outputs=None if outputs is None else tuple(map(str.strip, outputs.split(","))),
+                on_step=tell,
             ),
             allow_mismatch=allow_mismatch,
             models=models,
             trust=trust or (),
         )
+
+    limits = Limits(seconds=timeout)
+    with in_child(convert, "The conversion", limits) as child, working("Converting") as tell:
+        try:
+            report = child.result(lambda step: tell(f"Converting: {step}"))
+        except ParityError as error:
+            if json:
+                print_json({"path": None, "onnx": {"parity": error.conversion.parity}})
+            raise
     if json:
         print_json(report)
     else:
@@ -106,17 +129,26 @@ def _print(report: "OnnxReport") -> None:
     console = stdout()
     console.print(f"Wrote {report.path}")
     console.print(fields(rows))
-    console.print()
-    console.print(speed_table(onnx.speeds))
+    if onnx.speeds:
+        console.print()
+        console.print(speed_table(onnx.speeds))
+    if onnx.variants:
+        console.print()
+        console.print(_variants_table(onnx.variants))
+    if (advice := _advice(onnx.variants)) is not None:
+        console.print(advice)
 
 
 def parity(onnx: "OnnxPayload") -> str:
     """The comparison in one sentence."""
+    from mlserve_cli.conversion.parity import shown_difference
+
     found = onnx.parity
     verdict = "agrees with" if found.passed else "DIFFERS from"
     return (
         f"{verdict} the estimator on {found.rows:,} rows ({found.source}): "
-        f"{found.label_mismatches} labels differ, numbers by up to {found.max_difference:.2g}"
+        f"{found.label_mismatches} labels differ, numbers by up to "
+        f"{shown_difference(found.max_difference)}"
     )
 
 
@@ -135,6 +167,45 @@ def speed_table(speeds: "tuple[Speed, ...]") -> "RenderableType":
             f"{speed.ratio:.1f}x",
         )
     return table
+
+
+def _variants_table(variants: "tuple[Variant, ...]") -> "RenderableType":
+    """What was tried, and what was taken."""
+    from rich.table import Table
+
+    from mlserve_cli.conversion.parity import shown_difference
+
+    rows = sorted({count for one in variants for count in one.seconds})
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("precision")
+    table.add_column("agrees")
+    for heading in ("labels differ", "numbers by", *(f"{count:,} rows" for count in rows)):
+        table.add_column(heading.replace("1 rows", "1 row"), justify="right")
+    for one in variants:
+        name = f"{one.precision}{', taken' * one.chosen}"
+        if one.reason:
+            table.add_row(name, one.reason)
+            continue
+        found = (f"{one.label_mismatches}", shown_difference(one.max_difference))
+        times = (_duration(one.seconds[count]) for count in rows)
+        table.add_row(name, "yes" if one.agrees else "no", *found, *times)
+    return table
+
+
+def _advice(variants: "tuple[Variant, ...]") -> str | None:
+    """What another precision would gain; None where that is nothing."""
+    taken = next((one for one in variants if one.chosen), None)
+    for one in variants:
+        if taken is None or one.chosen or not one.agrees:
+            continue
+        gains = {rows: taken.seconds[rows] / seconds for rows, seconds in one.seconds.items()}
+        rows, gain = max(gains.items(), key=lambda entry: entry[1])
+        if gain >= _LEAST_GAIN:
+            return (
+                f"{one.precision} agrees within {one.max_difference:.1g} and is {gain:.1f} times "
+                f"as fast at {rows:,} row{'s' * (rows > 1)}: --precision {one.precision} takes it."
+            )
+    return None
 
 
 def _duration(seconds: float) -> str:

@@ -11,6 +11,8 @@ from mlserve_cli.cli.output import fields, print_json, stdout, working
 from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mlserve_cli.serialization.repository import Artifact
 
 
@@ -69,11 +71,12 @@ def save(
     same values as SOURCE.
     """
     tags = dict(_parse_tag(text) for text in tag or [])
-    with working(f"Saving {source}"):
+
+    def save_it() -> "Artifact":
         from mlserve_cli.serialization.model_format import ModelFormat
         from mlserve_cli.serialization.save import save_model
 
-        artifact = save_model(
+        return save_model(
             source,
             name,
             data=data,
@@ -83,10 +86,29 @@ def save(
             tags=tags,
             trust=trust or (),
         )
+
+    artifact = _in_child(save_it, source) if format is Format.ONNX else _here(save_it, source)
     if json:
         print_json({"path": str(artifact.path), **_as_dict(artifact)})
     else:
         _print(artifact)
+
+
+def _here(save_it: "Callable[[], Artifact]", source: str) -> "Artifact":
+    with working(f"Saving {source}"):
+        return save_it()
+
+
+def _in_child(save_it: "Callable[[], Artifact]", source: str) -> "Artifact":
+    """A conversion may crash, hang or eat memory, and then leaves nothing behind."""
+    from mlserve_cli.conversion.child import in_child
+
+    def work(tell: "Callable[[str], None]") -> "Artifact":
+        tell(f"saving {source} as ONNX")
+        return save_it()
+
+    with in_child(work, "The conversion") as child, working(f"Saving {source}") as tell:
+        return child.result(tell)
 
 
 def _parse_tag(text: str) -> tuple[str, str]:

@@ -1,39 +1,29 @@
 """Conversion of a fitted estimator to ONNX, verified against the estimator."""
 
-import json
+from collections import Counter
 from dataclasses import replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import onnx
 import pandas as pd
 
 from mlserve_cli.conversion.diagnosis import faulty_step
-from mlserve_cli.conversion.families import SCORES, TRANSFORMS
-from mlserve_cli.conversion.graph import ML_DOMAIN, OPSET, Graph
-from mlserve_cli.conversion.inputs import declare_inputs
-from mlserve_cli.conversion.outputs import chosen, translate_outputs
-from mlserve_cli.conversion.parity import ParityReport, RowSource
-from mlserve_cli.conversion.result import Conversion, Options, Precision
-from mlserve_cli.conversion.table import MISSING_TEXT
-from mlserve_cli.conversion.translator import Translator, type_name
+from mlserve_cli.conversion.graph import ML_DOMAIN
+from mlserve_cli.conversion.outputs import has_label
+from mlserve_cli.conversion.parity import ParityReport, RowSource, shown_difference
+from mlserve_cli.conversion.result import Conversion, Options, Variant
+from mlserve_cli.conversion.variants import Candidate, search
 from mlserve_cli.conversion.verification import Rows, verify
+from mlserve_cli.conversion.writing import write_model
 from mlserve_cli.errors import MlserveError, ParityError, UsageError
 from mlserve_cli.inference.describe import describe_estimator
+from mlserve_cli.inference.estimator import EstimatorPredictor
 from mlserve_cli.signature import Signature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlserve_cli.conversion.verification import Data
-
-# Libraries whose versions are noted in the file.
-_NOTED = ("mlserve-cli", "scikit-learn", "numpy", "onnx")
-
-# Bound of one intermediate result, and what nobody scores at once.
-_MOST_BYTES = 2**25
-_MANY_ROWS = 100_000
 
 
 def convert_to_onnx(
@@ -66,19 +56,20 @@ def convert_to_onnx(
     options = options or Options()
     if not isinstance(signature, Signature):
         signature = _signature(estimator, signature, data)
-    precision = Precision.FLOAT32 if options.precision is Precision.FLOAT32 else Precision.FLOAT64
-    options = replace(options, precision=precision)
     # What has no ONNX form is refused before rows are made, which takes longer.
-    model = write_model(estimator, signature, options)
+    first = write_model(estimator, signature, replace(options, precision=options.precisions[0]))
     options.on_step("choosing rows to compare on")
     rows = Rows.of(estimator, signature, data, source)
-    content = model.SerializeToString()
-    parity = verify(estimator, signature, content, rows, options)
+    taken, variants = search(estimator, signature, first, rows, options)
+    parity = taken.parity
     if not parity.passed:
         options.on_step("looking for the step that differs")
-        written = replace(options, outputs=None)
+        written = replace(options, precision=taken.precision, outputs=None)
         parity = replace(parity, cause=_cause(estimator, signature, rows, written))
-    conversion = _conversion(model, precision, parity, signature)
+    if not has_label(options.outputs):
+        exact = replace(options, precision=taken.precision)
+        taken = replace(taken, model=write_model(estimator, signature, exact, with_label=False))
+    conversion = _conversion(taken, parity, signature, variants)
     if not parity.passed and not allow_mismatch:
         raise ParityError(_disagreement(parity), conversion)
     return conversion
@@ -98,8 +89,8 @@ def _signature(
 
 def _cause(estimator: Any, signature: "Signature", rows: Rows, options: Options) -> str | None:
     def agrees(part: Any, taken: "Signature") -> bool:
-        model = write_model(part, taken, options).SerializeToString()
-        return verify(part, taken, model, rows, options).passed
+        model = write_model(part, taken, options)
+        return verify(EstimatorPredictor(part, taken), model, rows, options).passed
 
     try:
         return faulty_step(estimator, signature, agrees)
@@ -108,73 +99,20 @@ def _cause(estimator: Any, signature: "Signature", rows: Rows, options: Options)
         return None
 
 
-def write_model(estimator: Any, signature: "Signature", options: Options) -> onnx.ModelProto:
-    """The ONNX model, not verified.
-
-    Raises:
-        UnsupportedEstimatorError: Some step has no exact ONNX form.
-    """
-    newest = onnx.defs.onnx_opset_version()
-    if options.opset is not None and not OPSET <= options.opset <= newest:
-        raise UsageError(
-            f"Opset {options.opset} is unknown or lacks operators that exact models need; "
-            f"expected {OPSET} to {newest}.",
-            hint=f"Leave --opset out: {OPSET} is what runs everywhere.",
-        )
-    graph = Graph(np.float32 if options.precision is Precision.FLOAT32 else np.float64)
-    options.on_step("writing the graph")
-    translator = Translator(
-        graph, TRANSFORMS, SCORES, lambda path: options.on_step(f"writing the graph: {path}")
-    )
-    table = declare_inputs(graph, signature)
-    available = translate_outputs(translator, estimator, table, signature.task)
-    model = graph.model(chosen(available, options.outputs))
-    if options.opset is not None:
-        next(one for one in model.opset_import if not one.domain).version = options.opset
-    entries = _metadata(estimator, signature, graph) | dict(options.metadata)
-    onnx.helper.set_model_props(model, entries)
-    return model
-
-
-def _metadata(estimator: Any, signature: "Signature", graph: Graph) -> dict[str, str]:
-    columns = [{"name": one.name, "dtype": str(one.dtype)} for one in signature.columns]
-    entries: dict[str, Any] = {
-        "task": str(signature.task),
-        "estimator": type_name(estimator),
-        "columns": columns,
-        "classes": list(signature.classes) if signature.classes else None,
-        "missing_text": MISSING_TEXT,
-        "max_rows": _most_rows(graph.row_bytes),
-        "versions": {name: version(name) for name in _NOTED},
-    }
-    return {
-        f"mlserve.{name}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in entries.items()
-        if value is not None
-    }
-
-
-def _most_rows(row_bytes: int) -> int | None:
-    """How many rows to score at once, so that no intermediate result grows past a bound."""
-    rows = max(1, _MOST_BYTES // max(1, row_bytes))
-    return rows if rows < _MANY_ROWS else None
-
-
 def _conversion(
-    model: onnx.ModelProto, precision: Precision, parity: ParityReport, signature: "Signature"
+    taken: Candidate, parity: ParityReport, signature: Signature, variants: tuple[Variant, ...]
 ) -> Conversion:
+    model = onnx.load_from_string(taken.model)
     versions = {one.domain: one.version for one in model.opset_import}
-    operators: dict[str, int] = {}
-    for node in model.graph.node:
-        operators[node.op_type] = operators.get(node.op_type, 0) + 1
     return Conversion(
-        model=model.SerializeToString(),
-        precision=precision,
+        model=taken.model,
+        precision=taken.precision,
         parity=parity,
         signature=signature,
         opset=versions[""],
         ml_opset=versions.get(ML_DOMAIN),
-        operators=operators,
+        operators=dict(Counter(node.op_type for node in model.graph.node)),
+        variants=variants,
     )
 
 
@@ -183,7 +121,7 @@ def _disagreement(parity: ParityReport) -> str:
         (
             f"The ONNX model differs from the estimator on {parity.rows} rows of {parity.source}: "
             f"{parity.label_mismatches} labels differ, and numbers by up to "
-            f"{parity.max_difference:.3g}; expected at most {parity.tolerance:.3g}."
+            f"{shown_difference(parity.max_difference)}; expected at most {parity.tolerance:.2g}."
         )
     ]
     if parity.worst_rows:

@@ -9,7 +9,7 @@ from onnx import numpy_helper
 from mlserve_cli.conversion.graph import ML_DOMAIN, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,6 +23,9 @@ _MEMBER = 6
 # 371 ms for 10,000 rows as one node of the graph and 117 ms as ten of them (scikit-learn: 230 ms);
 # one row took 9 and 13 microseconds. Smaller batches of rows change nothing.
 _CACHED_NODES = 65_536
+
+# Up to here single precision holds every whole number.
+_WHOLE_NUMBERS = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,22 @@ def tree_sum(x: "Tensor", trees: "Sequence[Weighted]", targets: int = 1) -> "Ten
     """
     blocks = _blocks(trees)
     if len(blocks) > 1 and [tree.target for tree in trees] == list(range(targets)):
-        return x.graph.concatenate(
-            [
-                _tree_sum(x, [_own(tree, i) for i, tree in enumerate(one)], len(one))
-                for one in blocks
-            ]
-        )
-    total = _tree_sum(x, blocks[0], targets)
-    for block in blocks[1:]:
-        total = total + _tree_sum(x, block, targets)
+        own = [[_own(tree, i) for i, tree in enumerate(one)] for one in blocks]
+        return x.graph.concatenate([_tree_sum(x, one, len(one)) for one in _told(x, own)])
+    total, *others = (_tree_sum(x, block, targets) for block in _told(x, blocks))
+    for part in others:
+        total = total + part
     return total
+
+
+def _told(x: "Tensor", blocks: "list[list[Weighted]]") -> "Iterator[list[Weighted]]":
+    """The blocks; tells which trees are being written where there are several."""
+    count, done = sum(map(len, blocks)), 0
+    for block in blocks:
+        if len(blocks) > 1:
+            x.graph.tell(f"trees {done + 1:,} to {done + len(block):,} of {count:,}")
+        done += len(block)
+        yield block
 
 
 def _own(tree: Weighted, target: int) -> Weighted:
@@ -149,6 +158,10 @@ def leaf_sum(x: "Tensor", trees: "Sequence[Tree]", values: "Sequence[NDArray[Any
 
     `TreeEnsemble` gives a leaf one weight only. Here the weight is the number of the leaf, and the
     values, of shape `(nodes, columns)` for each tree, are looked up by it.
+
+    For values of FLOAT32 that is done in single precision, and only the looked-up values are REAL:
+    what comes out is the same to the last bit, the file is 14 % smaller, and forests of 100 and 500
+    trees take up to 15 % less time, for 1 to 10,000 rows.
     """
     return leaf_values(x, trees, values).reduce("Sum", 1, keep=False)
 
@@ -157,6 +170,8 @@ def leaf_values(x: "Tensor", trees: "Sequence[Tree]", values: "Sequence[NDArray[
     """The values of the leaf of each tree, shape `(rows, trees, columns)`."""
     leaves, rows = leaf_numbers(trees, values)
     x.graph.takes(len(trees) * int(rows.shape[1]) * 8)
+    if len(rows) > _WHOLE_NUMBERS:
+        x = x.cast(Kind.REAL)
     numbers = tree_sum(x, leaves, len(trees)).cast(Kind.INT64)
     return x.graph.constant(rows).gather(numbers)
 
@@ -219,10 +234,11 @@ class _Arrays:
             return
         left, right = tree.left[inner], tree.right[inner]
         modes = np.full(inner.size, _LESS if tree.strict else _LESS_OR_EQUAL)
-        for position, node in enumerate(inner):
-            if tree.members and node in tree.members:
+        members = tree.members or {}
+        for position, node in enumerate(inner if members else ()):
+            if node in members:
                 modes[position] = _MEMBER
-                self.members.append(np.append(tree.members[int(node)], np.nan))
+                self.members.append(np.append(members[int(node)], np.nan))
         columns = [
             tree.feature[inner], numbers[left], leaf[left], numbers[right], leaf[right],
             tree.missing_left[inner], modes,

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from mlserve_cli.conversion.nodes import compared_value, inputs_of, is_small, needed, plain_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -191,16 +191,23 @@ class Graph:
 
     Args:
         real: Precision of REAL tensors: `np.float64` or `np.float32`.
+        tell: Told which part of something large is being written.
 
     Attributes:
         row_bytes: Memory that the largest intermediate result takes for each row, where a converter
             has told.
     """
 
-    def __init__(self, real: type[np.floating[Any]] = np.float64) -> None:
+    def __init__(
+        self,
+        real: type[np.floating[Any]] = np.float64,
+        tell: "Callable[[str], None] | None" = None,
+    ) -> None:
         self.real = np.dtype(real)
+        self.tell = tell or (lambda _: None)
         self.row_bytes = 0
         self.inputs: list[onnx.ValueInfoProto] = []
+        self._input_names: set[str] = set()
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
         self._known: dict[Any, tuple[str, ...]] = {}
@@ -233,14 +240,18 @@ class Graph:
         self.row_bytes = max(self.row_bytes, row_bytes)
 
     def _name(self, prefix: str) -> str:
-        self._count += 1
-        # The slash keeps these apart from the names of columns.
-        return f"/{prefix.lower()}_{self._count}"
+        while True:
+            self._count += 1
+            # The slash keeps these apart from the names of columns, as a rule.
+            name = f"/{prefix.lower()}_{self._count}"
+            if name not in self._input_names:
+                return name
 
     def input(self, name: str, kind: Kind, width: int) -> Tensor:
         """Declares an input of shape `(rows, width)`."""
         info = helper.make_tensor_value_info(name, self.onnx_type(kind), [None, width])
         self.inputs.append(info)
+        self._input_names.add(name)
         return Tensor(self, name, kind)
 
     def constant(self, values: "ArrayLike", kind: Kind = Kind.REAL) -> Tensor:

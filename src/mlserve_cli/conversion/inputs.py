@@ -3,10 +3,13 @@
 from typing import TYPE_CHECKING
 
 from mlserve_cli.conversion.graph import Graph, Kind
+from mlserve_cli.conversion.outputs import is_output_name
 from mlserve_cli.conversion.table import Block, Table
 from mlserve_cli.signature import Column, DType, Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlserve_cli.signature import Signature
 
 MATRIX_INPUT = "features"
@@ -17,12 +20,24 @@ def declare_inputs(graph: Graph, signature: "Signature") -> Table:
     if signature.layout is Layout.MATRIX:
         width = len(signature.columns)
         return Table.of(graph.input(MATRIX_INPUT, Kind.REAL, width), width)
+    names = _input_names(signature.names)
     return Table(
         tuple(
-            Block(graph.input(column.name, column_kind(column), 1), 1)
-            for column in signature.columns
+            Block(graph.input(name, column_kind(column), 1), 1)
+            for name, column in zip(names, signature.columns, strict=True)
         )
     )
+
+
+def _input_names(columns: "Sequence[str]") -> list[str]:
+    """Names of the columns, but for those that ONNX needs or that outputs have."""
+    names: list[str] = []
+    for position, column in enumerate(columns):
+        name = column or f"column_{position}"
+        while name in names or is_output_name(name) or (name != column and name in columns):
+            name += "_input"
+        names.append(name)
+    return names
 
 
 def column_kind(column: Column) -> Kind:

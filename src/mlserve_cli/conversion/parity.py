@@ -1,5 +1,6 @@
 """Agreement of two predictors on the same rows. Imports no scikit-learn, pandas or scipy."""
 
+import sys
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mlserve_cli.signature import Signature
 
 TOLERANCE = 1e-6
+# The largest number, because JSON has no infinity.
+INCOMPARABLE = sys.float_info.max
 _WORST_ROWS = 5
 
 
@@ -54,6 +57,7 @@ class ParityReport:
         label_mismatches: Rows with different classes; 0 where the model predicts numbers.
         max_difference: Largest difference of a probability (absolute) or of a value or score
             (relative to its own size or to the mean size of its column, whichever is larger).
+            `INCOMPARABLE` where one side has NaN, an infinity or another shape.
         tolerance: Largest difference that passes.
         source: Where the rows come from.
         worst_rows: The rows that differ most, if any fail.
@@ -78,6 +82,11 @@ class ParityReport:
     def to_json(self) -> dict[str, Any]:
         """The report as plain values."""
         return {**asdict(self), "source": str(self.source), "passed": self.passed}
+
+
+def shown_difference(value: float) -> str:
+    """A difference as people write it."""
+    return "beyond all measure" if value == INCOMPARABLE else f"{value:.2g}"
 
 
 def compare(
@@ -154,7 +163,7 @@ def compare_outputs(
                 failures.append((float(difference[row]), WorstRow(int(row), name, *sides)))
     failures.sort(key=lambda failure: -failure[0])
     shown = tuple(row for _, row in failures[:_WORST_ROWS])
-    return ParityReport(rows, mismatches, worst, tolerance, source, shown)
+    return ParityReport(rows, mismatches, min(worst, INCOMPARABLE), tolerance, source, shown)
 
 
 def _as_rows(values: "NDArray[Any]") -> "NDArray[Any]":

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,34 +64,43 @@ def measure_speed(
         if found and (found[-1].estimator_seconds + found[-1].onnx_seconds) * 2 > left:
             break
         share = left / (len(ROWS) - number)
-        medians = _medians((estimator, onnx), _resized(batch, rows), clock, share)
-        found.append(Speed(rows, *medians))
+        medians = median_seconds((estimator, onnx), resized(batch, rows), share, clock=clock)
+        found.append(Speed(rows, medians[0], medians[1]))
     return tuple(found)
 
 
-def _medians(
-    predictors: "tuple[Predictor, Predictor]",
+def median_seconds(
+    predictors: "Sequence[Predictor]",
     batch: "Batch",
-    clock: Callable[[], float],
     seconds: float,
-) -> tuple[float, float]:
-    times: tuple[list[float], list[float]] = ([], [])
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[float, ...]:
+    """Median time of one call of each predictor, taken in turn, so that a noisy moment hits all.
+
+    Args:
+        predictors: They score labels, and probabilities where all of them have those.
+        batch: Rows of one call.
+        seconds: How long this may take, about; a few calls are made in any case.
+        clock: Gives the time in seconds.
+    """
+    times: list[list[float]] = [[] for _ in predictors]
     probabilities = all(predictor.signature.probabilities for predictor in predictors)
     started = clock()
     for predictor in predictors:
         predictor.predict(batch, probabilities=probabilities)
     while len(times[0]) < _CALLS or clock() - started < seconds:
-        # In turn, so that a noisy moment hits both.
         for predictor, found in zip(predictors, times, strict=True):
             before = clock()
             predictor.predict(batch, probabilities=probabilities)
             found.append(clock() - before)
         if clock() - started > 2 * seconds:
             break
-    return statistics.median(times[0]), statistics.median(times[1])
+    return tuple(map(statistics.median, times))
 
 
-def _resized(batch: "Batch", rows: int) -> "Batch":
+def resized(batch: "Batch", rows: int) -> "Batch":
+    """As many rows as asked for: the batch's first ones, or all of them over and over."""
     if isinstance(batch, np.ndarray):
         return np.resize(batch, (rows, batch.shape[1]))
     return {name: np.resize(values, rows) for name, values in batch.items()}

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import pandas as pd
 
 from mlserve_cli.conversion.jumps import rows_at_jumps
@@ -19,12 +18,12 @@ from mlserve_cli.inference.onnx import OnnxPredictor
 from mlserve_cli.signature import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from mlserve_cli.conversion.result import Options
-    from mlserve_cli.inference.predictor import Batch
+    from mlserve_cli.inference.predictor import Batch, Engine, Prediction, Predictor
     from mlserve_cli.signature import Signature
 
     Data = pd.DataFrame | NDArray[Any] | Mapping[str, NDArray[Any]]
@@ -160,22 +159,50 @@ def _assembled(columns: "Mapping[str, NDArray[Any]]", signature: "Signature") ->
     return np.column_stack([values.astype(np.float64) for values in columns.values()])
 
 
-def verify(
-    estimator: Any,
-    signature: "Signature",
-    model: bytes,
-    rows: Rows,
-    options: "Options",
-) -> ParityReport:
-    """Compares the model with the estimator on every batch."""
-    right = EstimatorPredictor(estimator, signature)
-    names = {output.name for output in onnx.load_from_string(model).graph.output}
-    checked = replace(
-        signature,
-        probabilities=signature.probabilities and "probabilities" in names,
-        decision=signature.decision if "decision" in names else (),
-    )
-    candidate = OnnxPredictor(model, checked)
+class Remembered:
+    """A predictor that answers only once for the same batch, so that comparing again is cheap."""
+
+    def __init__(self, predictor: "Predictor") -> None:
+        self._predictor = predictor
+        # The batches are kept, so that their identities stay theirs.
+        self._known: dict[tuple[int, str], tuple[Batch, Any]] = {}
+
+    @property
+    def engine(self) -> "Engine":
+        """Where scoring runs."""
+        return self._predictor.engine
+
+    @property
+    def signature(self) -> "Signature":
+        """What the model takes and returns."""
+        return self._predictor.signature
+
+    def predict(self, batch: "Batch", *, probabilities: bool = False) -> "Prediction":
+        """See `Predictor.predict`."""
+        found: Prediction = self._answer(
+            f"predict {probabilities}",
+            batch,
+            lambda: self._predictor.predict(batch, probabilities=probabilities),
+        )
+        return found
+
+    def decision_function(self, batch: "Batch") -> "NDArray[np.float64]":
+        """See `Predictor.decision_function`."""
+        found: NDArray[np.float64] = self._answer(
+            "decision", batch, lambda: self._predictor.decision_function(batch)
+        )
+        return found
+
+    def _answer(self, question: str, batch: "Batch", ask: "Callable[[], Any]") -> Any:
+        key = (id(batch), question)
+        if key not in self._known:
+            self._known[key] = (batch, ask())
+        return self._known[key][1]
+
+
+def verify(right: "Predictor", model: bytes, rows: Rows, options: "Options") -> ParityReport:
+    """Compares the model with its estimator's predictor on every batch."""
+    candidate = OnnxPredictor(model, right.signature)
 
     def reports() -> "Iterator[ParityReport]":
         for number, batch in enumerate(rows.batches, start=1):

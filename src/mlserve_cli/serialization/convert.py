@@ -1,16 +1,19 @@
 """Converting a model to ONNX: into its version in the repository, or to a file."""
 
+import math
+import os
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.files import save_onnx
+from mlserve_cli.conversion.outputs import has_label
 from mlserve_cli.conversion.parity import RowSource
 from mlserve_cli.conversion.result import Conversion, Options
 from mlserve_cli.conversion.speed import measure_speed
-from mlserve_cli.errors import UsageError
+from mlserve_cli.errors import MlserveError, SignatureError, UsageError
 from mlserve_cli.inference.describe import describe_estimator, input_frame, plausible_row
 from mlserve_cli.inference.estimator import EstimatorPredictor
 from mlserve_cli.inference.frames import to_batch
@@ -20,6 +23,7 @@ from mlserve_cli.serialization.load import load_estimator
 from mlserve_cli.serialization.manifest import OnnxPayload, describe_file
 from mlserve_cli.serialization.model_format import ModelFormat
 from mlserve_cli.serialization.models import DEFAULT_MODELS, ModelFile, find_model
+from mlserve_cli.serialization.onnx_report import OnnxReport
 from mlserve_cli.serialization.payload import file_name
 from mlserve_cli.serialization.repository import Artifact, add_file
 from mlserve_cli.serialization.rows import REFERENCE_NAME
@@ -28,21 +32,6 @@ from mlserve_cli.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class OnnxReport:
-    """What `convert_onnx` wrote.
-
-    Attributes:
-        path: The ONNX file.
-        size_bytes: Its size.
-        onnx: What is in it, how far it agrees and how fast it is.
-    """
-
-    path: str
-    size_bytes: int
-    onnx: OnnxPayload
 
 
 def convert_onnx(  # noqa: PLR0913 -- one keyword per option of the command
@@ -74,22 +63,29 @@ def convert_onnx(  # noqa: PLR0913 -- one keyword per option of the command
         MlserveError: As `load_model`.
     """
     found = find_model(model, models=models)
-    _check_request(found, out)
+    options = options or Options()
+    _check_request(found, out, options)
+    options = replace(options, metadata=_metadata(found))
+    options.on_step("loading the model")
     estimator = load_estimator(found, trust)
+    options.on_step("reading the rows to compare on")
     signature = found.manifest.signature if isinstance(found, Artifact) else None
     if data is None:
         rows, source = _reference(found)
     else:
         rows, source = _given(data, estimator, signature), RowSource.DATA
+    options.on_step("trying what the model takes")
     conversion = convert_to_onnx(
         estimator,
         signature or describe_estimator(estimator, rows),
         data=rows,
         source=source,
-        options=replace(options or Options(), metadata=_metadata(found)),
+        options=options,
         allow_mismatch=allow_mismatch,
     )
+    options.on_step("measuring the speed")
     payload = onnx_payload(estimator, conversion, rows)
+    options.on_step("writing the file")
     if out is not None:
         path = save_onnx(conversion, out)
     else:
@@ -103,17 +99,22 @@ def onnx_payload(
 ) -> OnnxPayload:
     """What a manifest says of a conversion; measures the speed of both engines."""
     signature = conversion.signature
-    # The outputs that were asked for may leave the probabilities out.
-    written = OnnxPredictor(conversion.model).signature.probabilities
-    onnx = OnnxPredictor(conversion.model, replace(signature, probabilities=written))
+    onnx = OnnxPredictor(conversion.model, signature)
     batch = plausible_row(signature) if rows is None else to_batch(rows, signature)
+    try:
+        speeds = measure_speed(EstimatorPredictor(estimator, signature), onnx, batch)
+    except MlserveError:
+        # A made-up row may be refused, and a model that was asked for without its label has no
+        # prediction to be timed.
+        speeds = ()
     return OnnxPayload(
         parity=conversion.parity,
         precision=conversion.precision,
         opset=conversion.opset,
         ml_opset=conversion.ml_opset,
         operators=conversion.operators,
-        speeds=measure_speed(EstimatorPredictor(estimator, signature), onnx, batch),
+        speeds=speeds,
+        variants=conversion.variants,
     )
 
 
@@ -125,13 +126,15 @@ def _given(
         columns = signature.columns if signature else learnt_columns(estimator) or ()
         text = {column.name for column in columns if column.dtype is DType.STRING}
         data = read_table(data, text=text)
+    if not len(data):
+        raise SignatureError("The data has no rows to compare on.")
     rows = input_frame(estimator, data)
     if signature is None or signature.named:
         return rows
     return rows.set_axis(list(signature.names), axis=1)
 
 
-def _check_request(found: Artifact | ModelFile, out: str | Path | None) -> None:
+def _check_request(found: Artifact | ModelFile, out: str | Path | None, options: Options) -> None:
     """Raises `UsageError` where nothing can be converted or written; asked before the work."""
     if not isinstance(found, Artifact) and out is None:
         raise UsageError(
@@ -140,11 +143,22 @@ def _check_request(found: Artifact | ModelFile, out: str | Path | None) -> None:
         )
     if (found.manifest if isinstance(found, Artifact) else found).format is ModelFormat.ONNX:
         raise UsageError(f"{found.path} is an ONNX model already.")
+    if not math.isfinite(options.tolerance):
+        raise UsageError(f"The tolerance is {options.tolerance}; expected a number, such as 1e-6.")
+    if out is None and not has_label(options.outputs):
+        raise UsageError(
+            f"The outputs are {', '.join(options.outputs or ())}; a model in the repository is "
+            "scored by its label (of regressors and transformers: variable), which is not among "
+            "them.",
+            hint="Name it too, or give OUT to write a file of its own.",
+        )
     path = None if out is None else Path(out)
     if path is not None and path.is_dir():
         raise UsageError(f"OUT is the folder {path}; expected a file, such as {path}/model.onnx.")
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"OUT is {path}, and there is no folder {path.parent}.")
+    if path is not None and not os.access(path.parent, os.W_OK):
+        raise UsageError(f"OUT is {path}, and nothing can be written into {path.parent.resolve()}.")
 
 
 def _reference(found: Artifact | ModelFile) -> "tuple[pd.DataFrame | None, RowSource]":

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mlserve_cli.conversion.parity import ParityReport
-from mlserve_cli.conversion.result import Precision
+from mlserve_cli.conversion.result import Precision, Variant
 from mlserve_cli.conversion.speed import Speed
 from mlserve_cli.errors import CorruptArtifactError
 from mlserve_cli.serialization.model_format import ModelFormat
@@ -43,6 +43,7 @@ class OnnxPayload:
         ml_opset: Version of the `ai.onnx.ml` operators; None where there are none.
         operators: How many nodes of each operator the graph has.
         speeds: Seconds per call of both engines, by rows per call.
+        variants: Every precision that was tried, where the choice was left to the conversion.
     """
 
     parity: ParityReport
@@ -51,6 +52,7 @@ class OnnxPayload:
     ml_opset: int | None
     operators: dict[str, int]
     speeds: tuple[Speed, ...]
+    variants: tuple[Variant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

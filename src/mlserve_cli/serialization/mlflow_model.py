@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mlserve_cli.errors import CorruptArtifactError, UsageError
 from mlserve_cli.signature import Column, DType
 
@@ -44,6 +42,9 @@ def read_mlflow_model(folder: Path) -> MlflowModel:
         UsageError: A flavor that mlserve does not read.
     """
     path = folder / MLMODEL_NAME
+    # Only MLflow's own folders need it.
+    import yaml
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         flavors = dict(content["flavors"])

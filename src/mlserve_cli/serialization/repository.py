@@ -161,6 +161,7 @@ def add_file(
     """
     folder = artifact.path
     with _locked(folder):
+        _remove_leftovers(folder, name)
         manifest = read_manifest(folder)
         others = tuple(entry for entry in manifest.files if entry.name != name)
         if len(others) < len(manifest.files):
@@ -224,6 +225,14 @@ def _remove_abandoned(parent: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(descriptor)
+
+
+def _remove_leftovers(folder: Path, name: str) -> None:
+    """Removes what a killed `add_file` left behind; the lock keeps everybody else from writing."""
+    for path in folder.glob(f".{name}.*"):
+        path.unlink(missing_ok=True)
+    for path in folder.glob(".manifest.*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _next_version(parent: Path) -> int:

@@ -148,7 +148,7 @@ def _fill_from_onnx(
             f"{source} is an ONNX model; it cannot be stored as {format}.",
             hint="Leave --format out.",
         )
-    predictor = OnnxPredictor(source)
+    predictor = OnnxPredictor(source, width=None if rows is None else len(rows.inputs.columns))
     if rows is not None:
         signature, inputs = _named_signature(predictor.signature, rows.inputs)
         predictor, rows = OnnxPredictor(source, signature), replace(rows, inputs=inputs)

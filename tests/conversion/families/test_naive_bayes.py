@@ -6,7 +6,7 @@ from sklearn import naive_bayes
 from sklearn.datasets import load_digits, load_iris, load_wine
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.errors import EngineError
+from mlserve_cli.errors import SignatureError
 from mlserve_cli.inference.onnx import OnnxPredictor
 
 COUNTING = [
@@ -55,5 +55,5 @@ def test_unknown_categories_are_refused_rather_than_guessed(value: float) -> Non
     features = np.array([[0.0], [1.0], [2.0], [1.0]])
     model = naive_bayes.CategoricalNB().fit(features, [0, 1, 0, 1])
     predictor = OnnxPredictor(convert_to_onnx(model, data=features).model)
-    with pytest.raises(EngineError, match="out of data bounds"):
+    with pytest.raises(SignatureError, match="refuses these rows"):
         predictor.predict(np.array([[value]]))

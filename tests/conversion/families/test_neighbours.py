@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlserve_cli.conversion.convert import convert_to_onnx
-from mlserve_cli.errors import EngineError, UnsupportedEstimatorError
+from mlserve_cli.errors import SignatureError, UnsupportedEstimatorError
 from mlserve_cli.inference.onnx import OnnxPredictor
 
 METRICS = [
@@ -177,7 +177,7 @@ def test_rows_without_neighbours_are_refused_as_scikit_learn_does() -> None:
     features, classes = scaled(load_wine)
     model = neighbors.RadiusNeighborsClassifier(2.5).fit(features, classes)
     predictor = OnnxPredictor(convert_to_onnx(model, data=features).model)
-    with pytest.raises(EngineError, match="out of data bounds"):
+    with pytest.raises(SignatureError, match="refuses these rows"):
         predictor.predict(features + 100.0)
 
 

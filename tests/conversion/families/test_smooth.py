@@ -10,7 +10,8 @@ from sklearn.preprocessing import QuantileTransformer, SplineTransformer
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.files import create_inference_session
-from mlserve_cli.errors import UnsupportedEstimatorError
+from mlserve_cli.errors import SignatureError, UnsupportedEstimatorError
+from mlserve_cli.inference.onnx import OnnxPredictor
 
 EXTRAPOLATIONS = ["error", "constant", "linear", "continue", "periodic"]
 
@@ -108,3 +109,14 @@ def test_quantiles_are_exact(quantiles: int, distribution: str, exact: Any) -> N
     holes = features.copy()
     holes[::5, 2] = np.nan
     exact(model.fit(holes), holes)
+
+
+def test_isotonic_regressions_that_refuse_values_refuse_them_with_onnx_too() -> None:
+    table, values = progression()
+    model = IsotonicRegression(out_of_bounds="raise").fit(table, values)
+    conversion = convert_to_onnx(model, data=table)
+    predictor = OnnxPredictor(conversion.model)
+    inside, outside = np.array([[0.0]]), np.array([[0.0], [9.0]])
+    np.testing.assert_array_equal(predictor.predict(inside).labels, model.predict(inside))
+    with pytest.raises(SignatureError, match="outside of what it has learnt"):
+        predictor.predict(outside)

@@ -1,5 +1,6 @@
 """Encoders of categories: one-hot, ordinal and target, of text, numbers and bools."""
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from onnx import numpy_helper
 
 from mlserve_cli.conversion.families.imputers import is_missing
 from mlserve_cli.conversion.graph import ML_DOMAIN, Kind
+from mlserve_cli.conversion.refusals import BEYOND, refused_beyond
 from mlserve_cli.conversion.table import MISSING_TEXT, Table
 
 if TYPE_CHECKING:
@@ -40,23 +42,25 @@ def lookup(
     if not all(text) if column.kind is Kind.STRING else any(text):
         raise translator.unsupported("The categories are not of the type of their column.")
     if column.kind is Kind.STRING:
-        keys = [MISSING_TEXT if is_missing(value) else value for value in categories]
+        words = [MISSING_TEXT if is_missing(value) else value for value in categories]
         return column.graph.add(
             "LabelEncoder",
             column,
             kind=Kind.INT64,
             domain=ML_DOMAIN,
-            keys_strings=keys,
+            keys_strings=words,
             values_int64s=codes,
             default_int64=unknown,
         )
-    numbers = [np.nan if is_missing(value) else float(value) for value in categories]
+    if not all(isinstance(value, Real | np.bool_) or is_missing(value) for value in categories):
+        raise translator.unsupported("The categories are neither text nor numbers nor bools.")
+    keys = [np.nan if is_missing(value) else float(value) for value in categories]
     return column.graph.add(
         "LabelEncoder",
         column.cast(Kind.REAL),
         kind=Kind.INT64,
         domain=ML_DOMAIN,
-        keys_tensor=numpy_helper.from_array(column.graph.array(numbers, Kind.REAL)),
+        keys_tensor=numpy_helper.from_array(column.graph.array(keys, Kind.REAL)),
         values_tensor=numpy_helper.from_array(np.asarray(codes, dtype=np.int64)),
         default_tensor=numpy_helper.from_array(np.array([unknown], dtype=np.int64)),
     )
@@ -78,7 +82,8 @@ def _one_hot_codes(encoder: Any, position: int) -> "tuple[NDArray[np.int64], int
     grouped = None
     if getattr(encoder, "_infrequent_enabled", False):
         grouped = encoder._infrequent_indices[position]
-    unknown = -1
+    # Where the encoder refuses what it does not know, ONNX Runtime must, too.
+    unknown = BEYOND if encoder.handle_unknown == "error" else -1
     if grouped is not None and encoder.handle_unknown in ("infrequent_if_exist", "warn"):
         unknown = int(codes[grouped[0]])
     width = int(codes.max()) + 1
@@ -87,7 +92,8 @@ def _one_hot_codes(encoder: Any, position: int) -> "tuple[NDArray[np.int64], int
     if dropped is not None and dropped[position] is not None:
         drop = int(dropped[position])
         codes = np.where(codes == drop, -1, codes - (codes > drop))
-        unknown = -1 if unknown == drop else unknown - int(unknown > drop)
+        if unknown != BEYOND:
+            unknown = -1 if unknown == drop else unknown - int(unknown > drop)
         width -= 1
     return codes, unknown, width
 
@@ -105,13 +111,15 @@ def _one_hot(translator: "Translator", encoder: Any, table: Table) -> Table:
         wanted += list(range(width))
         found.append(lookup(translator, table.column(position), categories, codes, unknown))
     joined = graph.concatenate(found)
+    if encoder.handle_unknown == "error":
+        joined = refused_beyond(joined, max(wanted))
     if len(found) > 1:
         joined = joined.gather(owners, axis=1)
     return Table.of(joined.equals([wanted]).cast(Kind.REAL), len(wanted))
 
 
 def _ordinal(translator: "Translator", encoder: Any, table: Table) -> Table:
-    unknown = encoder.unknown_value if encoder.handle_unknown == "use_encoded_value" else np.nan
+    unknown = encoder.unknown_value if encoder.handle_unknown == "use_encoded_value" else None
     parts = []
     for position, categories in enumerate(encoder.categories_):
         # A missing value is never grouped with the infrequent ones and has no place among them.
@@ -129,10 +137,13 @@ def _valued(
     column: "Tensor",
     categories: "NDArray[Any]",
     values: "NDArray[np.float64]",
-    unknown: float,
+    unknown: float | None,
 ) -> "Tensor":
-    codes = lookup(translator, column, categories, np.arange(len(categories)), len(categories))
-    return translator.graph.constant(np.append(values, unknown)).gather(codes)
+    """The value of each category; unknown ones have theirs, or are refused where that is None."""
+    other = BEYOND if unknown is None else len(categories)
+    codes = lookup(translator, column, categories, np.arange(len(categories)), other)
+    known = values if unknown is None else np.append(values, unknown)
+    return translator.graph.constant(known).gather(codes)
 
 
 def _target(translator: "Translator", encoder: Any, table: Table) -> Table:

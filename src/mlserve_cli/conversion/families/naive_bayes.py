@@ -6,6 +6,7 @@ import numpy as np
 
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.labels import classified, softmax
+from mlserve_cli.conversion.refusals import BEYOND
 
 if TYPE_CHECKING:
     from mlserve_cli.conversion.graph import Tensor
@@ -57,7 +58,7 @@ def _categorical(translator: "Translator", estimator: Any, table: "Table") -> "S
     # Casting drops the fraction, as scikit-learn does. What is below 0 or missing must fail as it
     # does there: sent beyond the categories, ONNX Runtime refuses it too.
     every = table.real().cast(Kind.INT64)
-    every = (every < 0).where(graph.constant(np.iinfo(np.int32).max, Kind.INT64), every)
+    every = (every < 0).where(graph.constant(BEYOND, Kind.INT64), every)
     likelihood = None
     for position, logarithms in enumerate(estimator.feature_log_prob_):
         index = every.columns(position, position + 1).reshape([-1])

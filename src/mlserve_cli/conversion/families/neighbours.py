@@ -16,6 +16,7 @@ from mlserve_cli.conversion.families.linear import outliers
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.labels import classified, label_constant
 from mlserve_cli.conversion.nearest import nearest, visits_of_tree
+from mlserve_cli.conversion.refusals import BEYOND
 from mlserve_cli.conversion.table import Table
 from mlserve_cli.conversion.translator import Scores
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from mlserve_cli.conversion.graph import Graph, Tensor
     from mlserve_cli.conversion.translator import Score, Transform, Translator
-
-_BEYOND = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ def _radius_classifier(translator: "Translator", estimator: Any, table: Table) -
         index, choices = share.argmax(), known
         if estimator.outlier_label_ is None:
             # scikit-learn refuses rows without neighbours, and this makes ONNX Runtime refuse too.
-            index = alone.reshape([-1]).where(index * 0 + _BEYOND, index)
+            index = alone.reshape([-1]).where(index * 0 + BEYOND, index)
         else:
             outlier = estimator.outlier_label_[number]
             usual = (known == outlier).astype(np.float64)

@@ -9,6 +9,7 @@ from mlserve_cli.conversion.families.scalers import clip
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.intervals import interpolated, interval_numbers
 from mlserve_cli.conversion.normal import normal_cdf, normal_quantile
+from mlserve_cli.conversion.refusals import refused_where
 from mlserve_cli.conversion.table import Table
 from mlserve_cli.conversion.translator import Scores
 
@@ -23,7 +24,7 @@ _BOUNDS_THRESHOLD = 1e-7
 
 
 def isotonic_values(translator: "Translator", model: Any, x: "Tensor") -> "Tensor":
-    """What a fitted isotonic regression makes of one column; NaN where it refuses a value."""
+    """What a fitted isotonic regression makes of one column."""
     if model.X_thresholds_.dtype != np.float64:
         raise translator.unsupported("IsotonicRegression was fitted in single precision.")
     places, heights = model.X_thresholds_, model.y_thresholds_
@@ -31,6 +32,8 @@ def isotonic_values(translator: "Translator", model: Any, x: "Tensor") -> "Tenso
     if model.out_of_bounds == "clip" or len(places) == 1:
         return values
     outside = (x < float(places[0])) | (x > float(places[-1]))
+    if model.out_of_bounds == "raise":
+        return refused_where(outside, values)
     return outside.where(x.graph.constant(np.nan), values)
 
 

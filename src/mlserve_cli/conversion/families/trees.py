@@ -46,20 +46,21 @@ def tree_of(estimator: Any, features: "NDArray[np.int64] | None" = None) -> Tree
 
 
 def _regressor(_: "Translator", estimator: Any, table: Table) -> Scores:
-    x = as_float32(table.real())
+    # Trees round their inputs.
+    x = table.real().cast(Kind.FLOAT32)
     members = _members(estimator)
     trees = [tree_of(member) for member in members]
     values = [member.tree_.value[:, :, 0] for member in members]
     if estimator.n_outputs_ == 1:
         weighted = [Weighted(tree, value[:, 0]) for tree, value in zip(trees, values, strict=True)]
-        total = tree_sum(x, weighted)
+        total = tree_sum(x.cast(Kind.REAL), weighted)
     else:
         total = leaf_sum(x, trees, values)
     return Scores(labels=total / float(len(members)) if len(members) > 1 else total)
 
 
 def _classifier(_: "Translator", estimator: Any, table: Table) -> Scores:
-    x = as_float32(table.real())
+    x = table.real().cast(Kind.FLOAT32)
     members = _members(estimator)
     trees = [tree_of(member) for member in members]
     counts = np.atleast_1d(estimator.n_classes_)

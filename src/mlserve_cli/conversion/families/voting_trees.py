@@ -56,7 +56,7 @@ def _ada_classifier(translator: "Translator", estimator: Any, table: "Table") ->
             _votes(estimator, known[member.tree_.value[:, 0, :].argmax(axis=1)], weight)
             for member, known, weight in zip(members, positions, weights, strict=True)
         ]
-        total = leaf_sum(as_float32(table.real()), [tree_of(one) for one in members], values)
+        total = leaf_sum(table.real().cast(Kind.FLOAT32), [tree_of(one) for one in members], values)
     else:
         parts = []
         for number, (member, known, weight) in enumerate(
@@ -142,7 +142,7 @@ def _bagging_classifier(translator: "Translator", estimator: Any, table: "Table"
         values = [
             _spread(member.tree_.value[:, 0, :], member.classes_, count) for member in members
         ]
-        total = leaf_sum(as_float32(table.real()), trees, values)
+        total = leaf_sum(table.real().cast(Kind.FLOAT32), trees, values)
         return from_probabilities(estimator.classes_, total / float(len(members)))
     parts = []
     decisions = []
