@@ -28,6 +28,7 @@ _STEPS = (
 )
 
 _SHOWN_ROWS = 5
+_DRIFT = "drift-check penguins_2007_2008.csv penguins_2009.csv"
 _SERVED = "penguins --port 0"
 
 
@@ -72,7 +73,17 @@ def _run() -> None:
     lines = Path("scored.csv").read_text(encoding="utf-8").splitlines()
     console.print("\n".join(lines[: _SHOWN_ROWS + 1]))
     _print_accuracy(lines)
+    _check_drift()
     _serve()
+
+
+def _check_drift() -> None:
+    stdout().print(
+        "\n# Have the penguins changed? The year has, of course; exit code 1 tells a pipeline.",
+        style="dim",
+    )
+    _print_command(f"mlserve {_DRIFT}")
+    _invoke(_DRIFT, expected=1)
 
 
 def _serve() -> None:
@@ -106,11 +117,11 @@ def _print_command(command: str) -> None:
     stdout().print(Text.assemble(("$", "bold green"), (f" {command}", "bold")))
 
 
-def _invoke(command: str) -> None:
+def _invoke(command: str, *, expected: int = 0) -> None:
     from mlserve_cli.cli.app import app
 
     exit_code = app(shlex.split(command), prog_name="mlserve", standalone_mode=False)
-    if exit_code:
+    if (exit_code or 0) != expected:
         raise EngineError(f"The demo stopped: mlserve {command} ended with exit code {exit_code}.")
 
 
