@@ -81,7 +81,7 @@ def test_levels_get_stricter_with_more_windows_more_columns_and_fewer_rows_of_re
     ],
 )
 def test_options_out_of_range_are_refused(values: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="expected|needs"):
+    with pytest.raises(UsageError, match=r"expected|needs"):
         WatchOptions(**values)  # type: ignore[arg-type]
 
 

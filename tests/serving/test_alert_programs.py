@@ -15,7 +15,7 @@ import yaml
 from tests.serving.conftest import Serve, Trained
 from tests.serving.processes import wait_until
 
-from mlserve_cli.deploy.write import deploy
+from mlserve_cli.deploy import deploy
 
 BODY = b'{"features":[5.1,3.5,1.4,0.2]}'
 # What a server of one process that fails no request and has no reference says nothing about.

@@ -119,6 +119,11 @@ class DriftWindows:
         self._waiting.append(columns)
         self.waiting_rows += rows
 
+    def start_over(self) -> None:
+        """Leaves out the rows that wait, and those that were to be the reference."""
+        self._waiting, self._learnt = [], []
+        self.waiting_rows = 0
+
     def close_due(self, now: float, pause: Callable[[], None] = lambda: None) -> int:
         """Closes every window that is full, or is old and has enough rows; gives their number.
 

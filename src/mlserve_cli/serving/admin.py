@@ -12,6 +12,7 @@ import msgspec
 from mlserve_cli.errors import MlserveError, ModelNotFoundError
 from mlserve_cli.serving.documentation import ASSETS, asset, docs_page, openapi
 from mlserve_cli.serving.exchange import Reply, decode_json, plain_error
+from mlserve_cli.serving.history_routes import HISTORY_PATH, history_answer
 from mlserve_cli.serving.protocols import tensorflow, v2_metadata
 from mlserve_cli.serving.protocols.native_metadata import model_description
 from mlserve_cli.serving.routes import version_number
@@ -105,6 +106,7 @@ def _health_routes(gateway: "Gateway") -> list[AdminRoute]:
         *_get(ready, "/health/ready", "/v2/health/ready", "/ping"),
         *_get(version, "/version"),
         *_get(metrics, "/metrics"),
+        *_get(history_answer(gateway), HISTORY_PATH),
         *_drift_routes(gateway),
     ]
 

@@ -65,6 +65,7 @@ class DriftWatch:
         self._failed_in_a_row = 0
         self._skipped_rows = 0
         self._report = b""
+        self._listed: list[tuple[str, int]] = []
         self._readings: list[Reading] = []
         gateway.scheduler.tap_of = self.tap
         gateway.metrics.collect_from(self.readings, *families.FAMILIES)
@@ -150,16 +151,22 @@ class DriftWatch:
 
     def _watch(self) -> None:
         self._forget_old_models()
-        changed = False
+        served_now = [(model.name, model.version) for model in self._gateway.service.models()]
+        # Which models there are is part of the report.
+        changed = served_now != self._listed
+        self._listed = served_now
         for model, tap in list(self._taps.items()):
-            for served in tap.take():
-                changed |= model not in self._models
-                self._drift_of(model).add(served)
-        self._receive()
-        for model in list(self._models):
             # One model that fails must not stop the watch of others.
             try:
-                changed |= self._models[model].evaluate(self._clock(), _give_way)
+                for served in tap.take():
+                    changed |= model not in self._models
+                    self._drift_of(model).add(served)
+            except Exception:
+                self._count_failure()
+        self._receive()
+        for drift in list(self._models.values()):
+            try:
+                changed |= drift.evaluate(self._clock(), _give_way)
             except Exception:
                 self._count_failure()
         if changed:

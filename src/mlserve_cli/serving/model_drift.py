@@ -38,8 +38,9 @@ class ModelDrift:
     """Watches one model.
 
     Its inputs are compared with the rows that were stored with it. Its predictions and
-    probabilities are compared with those of the first 2,000 rows it has served: those of its own
-    training rows are more certain than any others, and would alarm on clean data.
+    probabilities are compared with those of the first 2,000 rows it has served
+    while its inputs were as they should be: those of its own training rows are more certain than
+    any others, and would alarm on clean data.
 
     Args:
         model: The model.
@@ -124,9 +125,13 @@ class ModelDrift:
     def evaluate(self, now: float, pause: Callable[[], None]) -> bool:
         """Closes windows that are due, and says so where the state changes."""
         before, alarmed = self.state, self._alarmed()
-        closed = 0
-        for windows in (self._inputs, self._outputs):
-            closed += windows.close_due(now, pause) if windows is not None else 0
+        if self._inputs is None or self._outputs is None:
+            return False
+        closed = self._inputs.close_due(now, pause)
+        if self._outputs.is_learning and self._inputs.state.severity:
+            # What is predicted for rows of a test, say, is no measure of what comes later.
+            self._outputs.start_over()
+        closed += self._outputs.close_due(now, pause)
         if not closed:
             return self.state is not before
         self.evaluated = time.time()

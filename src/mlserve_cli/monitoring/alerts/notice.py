@@ -102,15 +102,16 @@ def _sentence(rule: Rule, value: float, *, over: bool) -> str:
         case Kind.P99_LATENCY:
             found = f"takes {value:.4g} s for the slowest of 100 requests", f"{rule.limit:.4g} s"
         case Kind.NO_TRAFFIC:
-            found = f"was asked for nothing in {rule.window_seconds:g} s", "no traffic"
+            found = f"was asked for nothing in {rule.window_seconds:g} s", ""
         case Kind.DRIFT:
-            found = "gets or predicts what has drifted from its reference", "drift"
+            found = "gets or predicts what has drifted from its reference", ""
         case Kind.QUALITY_DROP:
             found = f"has lost {value:.4g} of its quality", f"more than {rule.limit:.4g}"
         case _:
             assert_never(rule.kind)
     happening, limit = found
-    return f"is back to normal (limit: {limit})." if over else f"{happening} (limit: {limit})."
+    said = "is back to normal" if over else happening
+    return f"{said} (limit: {limit})." if limit else f"{said}."
 
 
 def _iso(seconds: float) -> str:
