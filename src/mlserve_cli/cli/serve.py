@@ -1,19 +1,17 @@
 """`mlserve serve`."""
 
-import shlex
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlserve_cli.cli.alerts import read_alerts
+from mlserve_cli.cli.announcement import announce
 from mlserve_cli.cli.options import DEFAULT_MODELS, Models, Trust, complete_model
 from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from mlserve_cli.monitoring.alerts.settings import AlertPlan
-    from mlserve_cli.serving.run import RunningServer
     from mlserve_cli.serving.tls import Tls
 
 
@@ -303,7 +301,7 @@ def serve(
         WatchOptions(drift_window, drift_window_seconds, drift_false_alarms_per_day)
         if drift
         else None,
-        _alerts(alerts),
+        read_alerts(alerts),
     )
     limits = Limits(max_batch_rows, max_queue, timeout)
     paths = PlatformPaths(predict_path or None, health_path or None)
@@ -316,7 +314,7 @@ def serve(
         log,
         None if records == _NO_RECORDS else kept,
     )
-    serve_models(model or (), source, server, allowed, _announce)
+    serve_models(model or (), source, server, allowed, announce)
 
 
 def _tls(certificate: Path | None, key: Path | None) -> "Tls | None":
@@ -331,41 +329,3 @@ def _tls(certificate: Path | None, key: Path | None) -> "Tls | None":
         f"{missing} is missing: TLS takes a certificate and its key.",
         hint="Give both --ssl-certfile FILE and --ssl-keyfile FILE, or none.",
     )
-
-
-def _alerts(path: Path | None) -> "AlertPlan | None":
-    if path is None:
-        return None
-    from mlserve_cli.monitoring.alerts.settings import load_alerts
-
-    return load_alerts(path)
-
-
-def _announce(running: "RunningServer") -> None:
-    service, address = running.gateway.service, running.address
-    found = service.models()
-    typer.echo(f"Listening on {address}")
-    typer.echo(f"Docs         {address}/docs")
-    typer.echo(f"Metrics      {address}/metrics")
-    typer.echo(f"Dashboard    {address}/dashboard")
-    records = running.gateway.options.records
-    if records is not None and records.rows_per_second:
-        typer.echo(f"Records      {records.folder}")
-    if running.grpc_address is not None:
-        typer.echo(f"gRPC         {running.grpc_address}")
-    for model in found:
-        typer.echo(
-            f"\nModel {model.name}, version {model.version}, engine {model.predictor.engine}"
-        )
-        path = "/predict" if len(found) == 1 else f"/models/{model.name}/predict"
-        key = "-H 'Authorization: Bearer KEY' " if running.needs_key else ""
-        body = shlex.quote(model.example_body.decode())
-        typer.echo(f"  curl {key}{address}{path} -d {body}")
-    sys.stdout.flush()
-    if running.is_open:
-        typer.secho("warning: ", fg="yellow", bold=True, err=True, nl=False)
-        typer.echo(
-            "Anybody who reaches this machine can use these models and unload them; "
-            "--api-key-file FILE asks for a key.",
-            err=True,
-        )
