@@ -1,5 +1,6 @@
 """`mlserve serve`."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
