@@ -13,6 +13,7 @@ import msgspec
 from mlserve_cli.batch.checkpoint import CheckpointFile, Job, describe_job
 from mlserve_cli.batch.job import predict_file
 from mlserve_cli.batch.options import BatchOptions, BatchReport, Progress
+from mlserve_cli.batch.output import ERRORS_SUFFIX
 from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.tables.formats import FileType
 from mlserve_cli.tables.source import Source
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 
 # What says which files are finished, for as long as not all of them are.
 _FINISHED = ".mlserve-finished.jsonl"
-_ERRORS = ".errors.jsonl"
 
 
-class _Finished(msgspec.Struct, frozen=True):
-    """A file that is scored."""
+class Finished(msgspec.Struct, frozen=True):
+    """A file that is scored.
+
+    Attributes:
+        name: What it is called in the folder of the results.
+        job: What scored it.
+        rows: Rows that were scored.
+        skipped: Rows that could not be scored.
+    """
 
     name: str
     job: Job
@@ -73,10 +80,10 @@ def predict_folder(
     """
     started = clock()
     options = options or BatchOptions()
-    files = _find(str(source))
+    files = find_tables(str(source))
     folder = Path(destination)
-    _check_destination(source, folder, files)
-    finished = _FinishedFiles(folder, resume=options.resume)
+    check_destination(source, folder, files)
+    finished = FinishedFiles(folder, resume=options.resume)
     progress_so_far = _Total(sum(path.stat().st_size for path, _ in files), progress)
     total = BatchReport(0, 0, 0, 0.0, 0.0, predictor.engine.value, str(source), str(folder), None)
     for path, name in files:
@@ -89,7 +96,7 @@ def predict_folder(
             begun = options.resume and CheckpointFile(target).load() is not None
             how = dataclasses.replace(options, resume=begun)
             part = predict_file(path, target, predictor, how, progress=progress_so_far.add)
-            finished.add(_Finished(name, job, part.rows, part.skipped))
+            finished.add(Finished(name, job, part.rows, part.skipped))
             total = _sum(total, part.rows, part.skipped, part.resumed_rows)
         else:
             total = _sum(total, known.rows, known.skipped, known.rows + known.skipped)
@@ -101,12 +108,16 @@ def predict_folder(
         total,
         seconds=seconds,
         rows_per_second=scored / seconds if seconds > 0 else 0.0,
-        errors=f"{folder}/*{_ERRORS}" if total.skipped else None,
+        errors=f"{folder}/*{ERRORS_SUFFIX}" if total.skipped else None,
     )
 
 
-def _find(source: str) -> list[tuple[Path, str]]:
-    """The files, and what each is called in the folder of the results."""
+def find_tables(source: str) -> list[tuple[Path, str]]:
+    """The files, and what each is called in the folder of the results.
+
+    Raises:
+        InputError: There are none.
+    """
     if Path(source).is_dir():
         root, pattern = Path(source), "**/*"
     else:
@@ -120,7 +131,7 @@ def _find(source: str) -> list[tuple[Path, str]]:
         (path, name)
         for path, name in named
         if FileType.of_name(name.name).format is not None
-        and not name.name.endswith(_ERRORS)
+        and not name.name.endswith(ERRORS_SUFFIX)
         and not any(part.startswith((".", "_")) for part in name.parts)
     ]
     if not tables:
@@ -130,7 +141,12 @@ def _find(source: str) -> list[tuple[Path, str]]:
     return [(path, str(name)) for path, name in tables]
 
 
-def _check_destination(source: str | Path, folder: Path, files: list[tuple[Path, str]]) -> None:
+def check_destination(source: str | Path, folder: Path, files: list[tuple[Path, str]]) -> None:
+    """Makes the folder of the results if need be.
+
+    Raises:
+        UsageError: It is a file, or holds the source itself.
+    """
     if str(folder) == "-" or (folder.exists() and not folder.is_dir()):
         raise UsageError(
             f"{source} means {len(files)} files, so OUT must be a folder; {folder} is none."
@@ -153,12 +169,17 @@ def _sum(total: BatchReport, rows: int, skipped: int, resumed: int) -> BatchRepo
     )
 
 
-class _FinishedFiles:
-    """Which files of a folder are finished."""
+class FinishedFiles:
+    """Which files of a folder are finished.
+
+    Args:
+        folder: The folder of the results.
+        resume: Whether what earlier runs finished counts.
+    """
 
     def __init__(self, folder: Path, *, resume: bool) -> None:
         self._path = folder / _FINISHED
-        self._known: dict[str, _Finished] = {}
+        self._known: dict[str, Finished] = {}
         if not resume:
             self.remove()
             return
@@ -168,19 +189,19 @@ class _FinishedFiles:
             return
         for line in lines:
             try:
-                entry = msgspec.json.decode(line, type=_Finished)
+                entry = msgspec.json.decode(line, type=Finished)
             # The last line may have been cut off.
             except msgspec.MsgspecError:
                 continue
             if (folder / entry.name).is_file():
                 self._known[entry.name] = entry
 
-    def find(self, name: str, job: Job) -> _Finished | None:
+    def find(self, name: str, job: Job) -> Finished | None:
         """What is known of a file, if it was finished by the same job."""
         entry = self._known.get(name)
         return entry if entry is not None and entry.job == job else None
 
-    def add(self, entry: _Finished) -> None:
+    def add(self, entry: Finished) -> None:
         """Remembers a file; its output is on disk already."""
         with self._path.open("ab") as file:
             file.write(b"\n" + msgspec.json.encode(entry))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # Checkpoints take at most this share of the time.
 _CHECKPOINT_SHARE = 0.02
-_ERRORS_SUFFIX = ".errors.jsonl"
+# Of the file beside an output that holds the rows that could not be scored.
+ERRORS_SUFFIX = ".errors.jsonl"
 # After all others the same run would only fail again.
 _RESUMABLE = (InterruptedJobError, DiskFullError, KeyboardInterrupt, SystemExit, MemoryError)
 
@@ -74,7 +75,7 @@ class JobOutput:
     @property
     def errors_name(self) -> str:
         """Name of the file of errors."""
-        return f"{self._sink.name}{_ERRORS_SUFFIX}"
+        return f"{self._sink.name}{ERRORS_SUFFIX}"
 
     def _prepare(self, destination: str | Path) -> None:
         regular = self._sink.is_regular

@@ -15,10 +15,15 @@ from mlserve_cli.cli.stopping import stopping
 from mlserve_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.progress import Progress as ProgressBar
 
     from mlserve_cli.batch import BatchOptions, BatchReport, Progress
-    from mlserve_cli.inference.predictor import Predictor
+    from mlserve_cli.inference.predictor import Engine, Predictor
+
+    # Scores IN to OUT, with options, and tells how far it is.
+    Predict = Callable[[str, str, BatchOptions, Callable[[Progress], None]], BatchReport]
 
 
 class Output(StrEnum):
@@ -129,6 +134,14 @@ def batch_predict(
     engine: Annotated[
         EngineChoice, typer.Option(help="Where to score; auto takes ONNX where the model has it.")
     ] = EngineChoice.AUTO,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDR|local",
+            help="Score on the Dask cluster whose scheduler has this address, such as "
+            "tcp://10.0.0.5:8786, or on one that this machine starts, a process per core.",
+        ),
+    ] = None,
     models: Models = DEFAULT_MODELS,
     trust: Trust = None,
     json: Json = False,
@@ -158,7 +171,11 @@ def batch_predict(
                 estimate_rows(source),
             )
             chosen, reason = choice.engine, choice.reason
-        predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())
+        if dask is None:
+            predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())
+            predict = _local(source, predictor)
+        else:
+            predict = _on_cluster(dask, model, chosen, models, trust or ())
     options = BatchOptions(
         output=BatchOutput(output),
         # Names with commas are quoted, as in the file.
@@ -174,7 +191,7 @@ def batch_predict(
         resume=resume,
         model_digest=model_digest(model, models=models),
     )
-    report = _predict_with_progress(source, destination, predictor, options)
+    report = _predict_with_progress(predict, source, destination, options)
     if json:
         print_json(report)
     else:
@@ -199,20 +216,37 @@ def _unescape(delimiter: str | None) -> str | None:
     return "\t" if delimiter == "\\t" else delimiter
 
 
-def _predict_with_progress(
-    source: str, destination: str, predictor: "Predictor", options: "BatchOptions"
-) -> "BatchReport":
+def _local(source: str, predictor: "Predictor") -> "Predict":
     from mlserve_cli.batch import is_many, predict_file, predict_folder
 
-    many = is_many(source)
-    predict = predict_folder if many else predict_file
+    predict = predict_folder if is_many(source) else predict_file
+    return lambda source, destination, options, tell: predict(
+        source, destination, predictor, options, progress=tell
+    )
+
+
+def _on_cluster(
+    address: str, model: str | None, engine: "Engine", models: Path, trust: list[str] | tuple[()]
+) -> "Predict":
+    from mlserve_cli.batch.cluster import ClusterOptions, predict_on_cluster, ship_model
+
+    shipment = ship_model(model, engine=engine, models=models, trust=trust)
+    cluster = ClusterOptions(None if address == "local" else address)
+    return lambda source, destination, options, tell: predict_on_cluster(
+        source, destination, shipment, options, cluster, progress=tell
+    )
+
+
+def _predict_with_progress(
+    predict: "Predict", source: str, destination: str, options: "BatchOptions"
+) -> "BatchReport":
+    from mlserve_cli.batch import is_many
+
     # Only what can be continued is worth stopping in order.
-    resumable = destination != "-" and (many or Path(source).is_file())
+    resumable = destination != "-" and (is_many(source) or Path(source).is_file())
     with stopping() if resumable else nullcontext(lambda: None) as stop_if_asked:
         if not sys.stderr.isatty():
-            return predict(
-                source, destination, predictor, options, progress=lambda _: stop_if_asked()
-            )
+            return predict(source, destination, options, lambda _: stop_if_asked())
         with _progress_bar() as bar:
             task = bar.add_task("score", total=None, rows=0)
 
@@ -220,7 +254,7 @@ def _predict_with_progress(
                 bar.update(task, completed=now.bytes_read, total=now.total_bytes, rows=now.rows)
                 stop_if_asked()
 
-            return predict(source, destination, predictor, options, progress=show)
+            return predict(source, destination, options, show)
 
 
 def _progress_bar() -> "ProgressBar":
