@@ -319,6 +319,7 @@ def test_the_demo_is_a_session_that_ends_well(mlserve: Any, tmp_path: Path) -> N
     for part in ("$ mlserve save", "$ mlserve inspect", "$ mlserve batch-predict", "true species"):
         assert part in finished.stdout
     assert "1 of 8 columns drifted" in finished.stdout
+    assert "penguins/1" in finished.stdout.partition("$ mlserve metrics")[2]
     for part in ("$ mlserve serve", "Listening on", '{"predictions":["', "ended with exit code 0"):
         assert part in finished.stdout
     rows = read_rows(tmp_path / "demo" / "scored.csv")

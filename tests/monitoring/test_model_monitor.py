@@ -1,9 +1,11 @@
 """What a program that calls a model itself can know about its calls."""
 
 import math
+import os
 import threading
 import tracemalloc
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,13 +120,24 @@ def grown_bytes(predictions: int) -> int:
     return found
 
 
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
 def test_memory_does_not_grow_with_predictions() -> None:
     assert grown_bytes(100_000) < 10_000
 
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_ten_million_predictions() -> None:
-    assert grown_bytes(10_000_000) < 10_000
+    monitor = monitor_of([0.001] * 20_000)
+    before = resident_bytes()
+    metrics = PredictionMetrics(0.0123, (1, 4), (1,), 7.0)
+    for _ in range(10_000_000):
+        monitor.record_prediction(metrics)
+    assert resident_bytes() - before < 2 << 20
+    assert monitor.get_metrics_summary()["total_predictions"] == 10_020_000
 
 
 @pytest.mark.parametrize("latency", [-1.0, math.nan, math.inf])

@@ -7,8 +7,10 @@ import typer
 from mlserve_cli.cli.batch_predict import batch_predict
 from mlserve_cli.cli.convert_onnx import convert_onnx
 from mlserve_cli.cli.demo import demo
+from mlserve_cli.cli.deploy import deploy
 from mlserve_cli.cli.drift_check import drift_check
 from mlserve_cli.cli.inspect import inspect
+from mlserve_cli.cli.metrics import metrics
 from mlserve_cli.cli.outcome import OutcomeGroup
 from mlserve_cli.cli.save import save
 from mlserve_cli.cli.serve import serve
@@ -50,4 +52,6 @@ app.command("inspect")(inspect)
 app.command("batch-predict")(batch_predict)
 app.command("serve")(serve)
 app.command("drift-check")(drift_check)
+app.command("deploy")(deploy)
+app.command("metrics")(metrics)
 app.command("demo")(demo)

@@ -30,6 +30,7 @@ _STEPS = (
 _SHOWN_ROWS = 5
 _DRIFT = "drift-check penguins_2007_2008.csv penguins_2009.csv"
 _SERVED = "penguins --port 0"
+_METRICS = "metrics --records .mlserve/records"
 
 
 def demo(
@@ -98,6 +99,9 @@ def _serve() -> None:
         console.print(server.ask())
         _print_command("kill %1")
     console.print("The server has finished what it was asked, and ended with exit code 0.")
+    console.print("\n# What it did is still known.", style="dim")
+    _print_command(f"mlserve {_METRICS}")
+    _invoke(_METRICS)
 
 
 def _print_accuracy(lines: list[str]) -> None:

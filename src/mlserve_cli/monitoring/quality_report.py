@@ -28,7 +28,7 @@ _SAMPLES = 1000
 # Rows drawn in all; of many rows fewer samples are enough, since they vary less.
 _MOST_DRAWN = 20_000_000
 _FEWEST_SAMPLES = 100
-_SHARES = (0.025, 0.975)
+_LOW, _HIGH = 0.025, 0.975
 _CALIBRATION_BINS = 10
 _HOUR, _DAY = 3600, 86_400
 _MOST_HOURS = 48
@@ -247,7 +247,7 @@ def _intervals(
         for name, value in figures_of(weights.astype(np.float64)).items():
             found.setdefault(name, []).append(value)
     return {
-        name: tuple(np.nanquantile(values, _SHARES).tolist())  # type: ignore[misc]
+        name: (float(np.nanquantile(values, _LOW)), float(np.nanquantile(values, _HIGH)))
         for name, values in found.items()
     }
 

@@ -39,7 +39,7 @@ def confusion(rows: Classified, weights: "NDArray[np.float64]") -> "NDArray[np.f
     """Weight of the rows by true and predicted class, shape `(classes, classes)`."""
     count = len(rows.classes)
     cells = np.bincount(rows.truth * count + rows.predicted, weights, count * count)
-    return cells.reshape(count, count)
+    return cells.astype(np.float64).reshape(count, count)
 
 
 def f1_scores(matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -48,7 +48,9 @@ def f1_scores(matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
 
 
 def classification_figures(rows: Classified) -> FiguresOf:
-    """Gives `accuracy`, `balanced_accuracy` and `f1_macro`, and from probabilities `log_loss`,
+    """Gives the metrics of a classification.
+
+    They are `accuracy`, `balanced_accuracy` and `f1_macro`, and from probabilities `log_loss`,
     `brier` (Brier 1950; for two classes of the second one) and `roc_auc` (one against the rest,
     macro average) where every class occurs.
     """
