@@ -9,6 +9,7 @@ from tests.serving.conftest import Serve, Trained
 # In a process of its own: gevent, which the client imports, patches what others use.
 SESSION = """
 import sys
+import ml_dtypes
 import numpy as np
 import tritonclient.http as http
 from tritonclient.utils import InferenceServerException
@@ -33,7 +34,7 @@ for binary in (True, False):
 for datatype, array in (
     ("FP32", rows.astype(np.float32)),
     ("FP16", rows.astype(np.float16)),
-    ("BF16", rows.astype(np.float32)),
+    ("BF16", rows.astype(ml_dtypes.bfloat16)),
     ("INT64", rows.astype(np.int64)),
     ("UINT8", rows.astype(np.uint8)),
 ):

@@ -152,9 +152,9 @@ def drift_check(
         from mlserve_cli.reports.terminal import print_report
 
         print_report(report, stdout())
-    _warn_of_few_rows(report)
     if report:
         raise typer.Exit(_DRIFTED)
+    _warn_of_few_rows(report)
 
 
 def _targets(

@@ -84,6 +84,9 @@ def test_an_answer_that_is_not_http_is_a_failure(told: Notice) -> None:
         def answer() -> None:
             connection, _ = listener.accept()
             with connection:
+                # What is not read when the connection closes would reset it.
+                while b'"alert"' not in connection.recv(65536):
+                    pass
                 connection.sendall(b"SSH-2.0-OpenSSH\r\n")
 
         thread = threading.Thread(target=answer)
