@@ -41,6 +41,18 @@ def test_a_slow_estimator_is_compared_on_fewer_rows_of_the_data() -> None:
     np.testing.assert_array_equal(np.asarray(batch)[-1], features[-1])
 
 
+def test_an_estimator_whose_calls_cost_more_than_its_rows_is_compared_on_all_of_them() -> None:
+    class SlowCalls(Slow):
+        def predict(self, features: Any) -> Any:
+            time.sleep(0.02)
+            return np.asarray(features)[:, 0]
+
+    features, values = load_diabetes(return_X_y=True)
+    model = SlowCalls().fit(features, values)
+    rows = Rows.of(model, describe_estimator(model), features, RowSource.DATA, seconds=3)
+    assert rows.skipped == 0
+
+
 def test_a_slow_estimator_is_compared_on_fewer_generated_rows() -> None:
     features, values = load_diabetes(return_X_y=True)
     model = Slow().fit(features, values)

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 _SECONDS = 20.0
 _JUMP_SECONDS = 3.0
 _CALLS = 4
+# A call costs much beside its rows, in forests above all: trials grow by this factor while they take
+# a small share of the time.
 _TRIAL_ROWS = 5
+_TRIAL_GROWTH = 8
+_TRIAL_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +114,25 @@ class _Trial:
 
     def shortened(self, batch: "Batch") -> "Batch":
         """Rows spread evenly over the batch, as many as there is time for."""
+        count, tried = _count(batch), _TRIAL_ROWS
         if not self._row_seconds:
-            self._seconds(_part(batch, slice(_TRIAL_ROWS)))
-        count = _count(batch)
-        most = max(1, int(self.seconds_left / (self._row_seconds * _CALLS + 1e-12)))
+            self._seconds(_part(batch, slice(tried)))
+        while self._most < count and self._is_short(tried := tried * _TRIAL_GROWTH):
+            self._seconds(_part(batch, slice(tried)))
+        most = self._most
         if count > most:
             self.skipped += count - most
             batch = _part(batch, np.linspace(0, count - 1, most).astype(np.int64))
         self.seconds_left -= min(count, most) * self._row_seconds * (_CALLS - 1)
         return batch
+
+    @property
+    def _most(self) -> int:
+        """As many rows as there is time for."""
+        return max(1, int(self.seconds_left / (self._row_seconds * _CALLS + 1e-12)))
+
+    def _is_short(self, rows: int) -> bool:
+        return rows * self._row_seconds < self.seconds_left * _TRIAL_SHARE
 
     def _seconds(self, batch: "Batch") -> float | None:
         start = time.perf_counter()
