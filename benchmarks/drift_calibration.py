@@ -125,6 +125,7 @@ def changed_cases() -> list[tuple[str, tuple[int, int], Draw, Draw, float | None
         ("shift of 0.25 sigma", (1_000, 1_000), normal, shifted(0.25), 0.8),
         ("shift of 0.5 sigma", (200, 200), normal, shifted(0.5), None),
         ("shift of 0.5 sigma", (1_000, 200), normal, shifted(0.5), 0.9),
+        ("shift of 0.5 sigma", (10_000, 200), normal, shifted(0.5), 0.9),
         ("shift of 1 sigma", (1_000, 100), normal, shifted(1.0), 0.9),
         ("scale x 1.5", (1_000, 1_000), normal, wider, 0.8),
         ("a new category, 10 %", (1_000, 1_000), five, new_category, 0.8),

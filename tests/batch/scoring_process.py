@@ -1,6 +1,6 @@
 """Scores a file with a fake model in a process of its own.
 
-IN OUT [slow|memory|modules|resume|skip|brisk|other-model]
+IN OUT [slow|memory|modules|resume|skip|brisk|large|other-model]
 """
 
 import signal
@@ -54,19 +54,21 @@ def main(source: str, destination: str, *how: str) -> int:
     signal.signal(signal.SIGTERM, terminate)
     slow = "slow" in how
     brisk = "brisk" in how
+    # Blocks of which some make a group of rows.
+    large = "large" in how
     options = BatchOptions(
-        block_bytes=1000 if slow or brisk else 1 << 20,
+        block_bytes=1 << 16 if large else 1000 if slow or brisk else 1 << 20,
         on_error=OnError.SKIP if "skip" in how else OnError.FAIL,
         resume="resume" in how,
         model_digest="another" if "other-model" in how else "one",
-        checkpoint_seconds=0.0 if brisk else 2.0,
+        checkpoint_seconds=0.0 if brisk or large else 2.0,
     )
-    wait_seconds = 0.02 if slow else 0.002 if brisk else 0.0
+    wait_seconds = 0.02 if slow or large else 0.002 if brisk else 0.0
     started = False
 
     def tell_start(now: object) -> None:
         nonlocal started
-        if (slow or brisk) and not started:
+        if (slow or brisk or large) and not started:
             started = True
             sys.stderr.write("started\n")
             sys.stderr.flush()

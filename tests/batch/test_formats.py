@@ -293,7 +293,7 @@ def test_types_without_an_output_format_are_refused(fake: Any, tmp_path: Path) -
     write(tmp_path / "in.csv", _FRAME)
     with pytest.raises(UsageError, match="are compressed inside"):
         predict_file(tmp_path / "in.csv", tmp_path / "out.parquet.gz", fake(_MODEL))
-    with pytest.raises(UsageError, match="predictions are written as"):
+    with pytest.raises(UsageError, match="an array needs that"):
         predict_file(tmp_path / "in.csv", tmp_path / "out.npz", fake(_MODEL))
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from mlserve_cli.batch import BatchOptions, predict_file
-from mlserve_cli.signature import Column, Signature, Task
+from mlserve_cli.errors import SignatureError
+from mlserve_cli.signature import Column, DType, Layout, Signature, Task
 
 _SIGNATURE = Signature(Task.REGRESSION, (Column("x"),), named=True)
 
@@ -59,3 +60,51 @@ def test_every_byte_is_kept(fake: Any, tmp_path: Path, name: str, block_bytes: i
     options = BatchOptions(prediction_column="p", block_bytes=block_bytes)
     predict_file(source, destination, fake(_SIGNATURE, lambda batch: batch[:, 0]), options)
     assert destination.read_bytes() == after
+
+
+def test_ten_thousand_columns_are_kept(fake: Any, tmp_path: Path) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    names = ",".join(["x", *(f"c{k}" for k in range(9_999))])
+    rows = [f"{row}," + ",".join([f"0{row}"] * 9_999) for row in range(30)]
+    source.write_text("\n".join([names, *rows]))
+    options = BatchOptions(prediction_column="p", block_bytes=1 << 18)
+    predict_file(source, destination, fake(_SIGNATURE, lambda batch: batch[:, 0]), options)
+    expected = [f"{names},p", *(f"{text},{row}.0" for row, text in enumerate(rows))]
+    assert destination.read_text() == "\n".join(expected)
+
+
+def test_the_usual_spellings_of_truth_are_read_and_kept(fake: Any, tmp_path: Path) -> None:
+    true = ["true", "True", "TRUE", "t", "yes", "Y", "on", "1", "1.0", " true "]
+    false = ["false", "False", "FALSE", "F", "no", "n", "off", "0", "0.0"]
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("x\n" + "".join(f"{text}\n" for text in [*true, *false, "NA"]))
+    column = Column("x", DType.BOOL)
+    signature = Signature(Task.REGRESSION, (column,), layout=Layout.FRAME, named=True)
+    predict_file(source, destination, fake(signature), BatchOptions(prediction_column="p"))
+    expected = [f"{text},True" for text in true] + [f"{text},False" for text in false]
+    assert destination.read_text().splitlines() == ["x,p", *expected, "NA,None"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [DType.INT64, DType.FLOAT64])
+def test_a_number_that_turns_text_at_row_a_million_is_named(
+    fake: Any, tmp_path: Path, kind: DType
+) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"x\n" + b"7\n" * 999_999 + b"seven\n" + b"7\n" * 10)
+    signature = Signature(Task.REGRESSION, (Column("x", kind),), layout=Layout.FRAME, named=True)
+    model = fake(signature, lambda batch: batch["x"])
+    with pytest.raises(SignatureError, match=r"row 1000000 \(line 1000001 .* found 'seven'"):
+        predict_file(source, destination, model)
+    column = Column("x", DType.STRING)
+    text = fake(Signature(Task.REGRESSION, (column,), layout=Layout.FRAME, named=True))
+    assert predict_file(source, destination, text).rows == 1_000_010
+    assert b"\nseven,'seven'\n7,'7'\n" in destination.read_bytes()
+
+
+def test_every_byte_is_kept_beside_a_decimal_comma(fake: Any, tmp_path: Path) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"id;x\r\n007;1,50\r\n008;-2e3\r\n")
+    options = BatchOptions(prediction_column="p", delimiter=";", decimal=",")
+    predict_file(source, destination, fake(_SIGNATURE, lambda batch: batch[:, 0]), options)
+    assert destination.read_bytes() == b"id;x;p\r\n007;1,50;1,5\r\n008;-2e3;-2000,0\r\n"

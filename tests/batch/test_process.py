@@ -1,10 +1,15 @@
 """A job as a process: pipes, signals, memory, and what it imports."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
 import pytest
 
 _SCRIPT = Path(__file__).with_name("scoring_process.py")
@@ -91,6 +96,57 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     source.write_bytes(b"a,b\n1,2\n")
     done = subprocess.run(command(source, "/dev/stdout"), capture_output=True, check=True)
     assert done.stdout == b"a,b,prediction\n1,2,3.0\n"
+
+
+_LARGE = "MLSERVE_TEST_LARGE"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(_LARGE not in os.environ, reason=f"takes 11 GB of disk: {_LARGE}=1")
+def test_five_gigabytes_take_no_more_memory(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    rows = b"".join(b"%d,%d,%s\n" % (k, k, b"x" * 170) for k in range(5000))
+    with source.open("wb") as file:
+        file.write(b"a,b,c\n")
+        for _ in range(5_400_000_000 // len(rows)):
+            file.write(rows)
+    try:
+        assert source.stat().st_size > 5_300_000_000
+        done = subprocess.run(
+            command(source, tmp_path / "out.csv", "memory"), capture_output=True, check=True
+        )
+        assert int(done.stderr) < 250 * 1024
+        assert (tmp_path / "out.csv").stat().st_size > source.stat().st_size
+    finally:
+        # pytest keeps what a test leaves.
+        for path in tmp_path.iterdir():
+            path.unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' /proc")
+@pytest.mark.parametrize("written", [".parquet", ".csv", ".arrow"])
+@pytest.mark.parametrize("given_as", [".parquet", ".arrow", ".npy"])
+def test_large_groups_of_rows_take_little_memory(
+    tmp_path: Path, given_as: str, written: str
+) -> None:
+    """A million rows of 20 columns in one group are 160 MB."""
+    source = tmp_path / f"in{given_as}"
+    values = np.random.default_rng(0).standard_normal((1_000_000, 20))
+    if given_as == ".npy":
+        np.save(source, values[:, :2])
+    else:
+        names = ["a", "b", *(f"c{k}" for k in range(18))]
+        table = pa.table([pa.array(column) for column in values.T], names=names)
+        if given_as == ".parquet":
+            pq.write_table(table, source, row_group_size=len(values))
+        else:
+            with pa.ipc.new_file(source, table.schema) as writer:
+                writer.write_table(table)
+    done = subprocess.run(
+        command(source, tmp_path / f"out{written}", "memory"), capture_output=True, check=True
+    )
+    assert int(done.stderr) < 250 * 1024
 
 
 @pytest.mark.slow

@@ -82,6 +82,83 @@ def test_a_continued_job_ends_with_the_bytes_of_an_uninterrupted_one(
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+@pytest.mark.parametrize("on_error", OnError)
+def test_a_continued_columnar_job_ends_with_the_bytes_of_an_uninterrupted_one(
+    fake: Any, tmp_path: Path, suffix: str, on_error: OnError
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(rows(300_000, faulty=5000 if on_error is OnError.SKIP else 0))
+    whole, continued = tmp_path / f"whole{suffix}", tmp_path / f"continued{suffix}"
+    how: Any = {"block_bytes": 1 << 16, "on_error": on_error}
+    model = fake(_MODEL, labels=lambda batch: batch.sum(axis=1))
+    expected = predict_file(source, whole, model, BatchOptions(**how))
+    resumed = []
+    for stop in (10_000, 80_000, 80_001, 200_000, 1 << 60):
+        options = BatchOptions(**how, resume=stop > 80_000)
+        try:
+            report = predict_file(source, continued, model, options, progress=interrupt_after(stop))
+        except InterruptedJobError:
+            resumed.append(len(list(tmp_path.glob(f".{continued.name}.checkpoint"))))
+    assert resumed == [0, 1, 1, 1]
+    assert continued.read_bytes() == whole.read_bytes()
+    assert (report.rows, report.skipped) == (expected.rows, expected.skipped)
+    assert 65_536 * 2 < report.resumed_rows < 300_000
+    if on_error is OnError.SKIP:
+        errors = [tmp_path / f"{name.name}.errors.jsonl" for name in (whole, continued)]
+        assert errors[0].read_bytes() == errors[1].read_bytes()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+def test_a_columnar_file_is_continued_from_one_of_its_kind(
+    fake: Any, tmp_path: Path, suffix: str
+) -> None:
+    import pyarrow as pa
+    import pyarrow.feather
+    import pyarrow.parquet as pq
+
+    numbers = pa.array(range(250_000), pa.float64())
+    table = pa.table({"a": numbers, "b": numbers, "note": [f"n{k % 7}" for k in range(250_000)]})
+    source, destination = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(table, source, row_group_size=100_000)
+    else:
+        pyarrow.feather.write_feather(table, str(source), chunksize=100_000)
+    model = fake(_MODEL, labels=lambda batch: batch.sum(axis=1))
+    predict_file(source, tmp_path / f"whole{suffix}", model)
+    with pytest.raises(InterruptedJobError):
+        predict_file(source, destination, model, progress=interrupt_after(150_000))
+    report = predict_file(source, destination, model, BatchOptions(resume=True))
+    assert 60_000 < report.resumed_rows < 250_000
+    assert destination.read_bytes() == (tmp_path / f"whole{suffix}").read_bytes()
+    found = (
+        pq.read_table(destination)
+        if suffix == ".parquet"
+        else pa.feather.read_table(str(destination))
+    )
+    assert found.drop_columns("prediction").equals(table)
+    assert found["prediction"].to_pylist() == [2.0 * k for k in range(250_000)]
+
+
+@pytest.mark.parametrize("damaged", [".part", ".contents.part"])
+def test_unfinished_columnar_output_that_was_damaged_is_refused(
+    fake: Any, tmp_path: Path, damaged: str
+) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_bytes(rows(100_000))
+    model = fake(_MODEL, labels=lambda batch: batch.sum(axis=1))
+    with pytest.raises(InterruptedJobError):
+        predict_file(source, destination, model, progress=interrupt_after(80_000))
+    [left] = tmp_path.glob(f".*{destination.name}{damaged}")
+    left.write_bytes(left.read_bytes()[:-1] + b"?")
+    with pytest.raises(UsageError, match="its unfinished output has changed since"):
+        predict_file(source, destination, model, BatchOptions(resume=True))
+    with pytest.warns(UserWarning, match="starts afresh"):
+        predict_file(source, destination, model)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.parquet"]
+
+
 def test_compressed_input_is_continued_too(fake: Any, tmp_path: Path) -> None:
     import gzip
 
@@ -185,9 +262,17 @@ def test_a_second_run_to_the_same_output_is_refused(tmp_path: Path) -> None:
     assert run(source, destination, "slow", "resume").returncode == 0
 
 
-def kill_until_done(source: Path, destination: Path, kills: int, drawn: random.Random) -> int:
+def kill_until_done(
+    source: Path,
+    destination: Path,
+    kills: int,
+    drawn: random.Random,
+    *,
+    how: str = "brisk",
+    most_seconds: float = 0.05,
+) -> int:
     """Kills a job again and again at random times; how often it was killed."""
-    command = [sys.executable, str(_SCRIPT), str(source), str(destination), "brisk", "skip"]
+    command = [sys.executable, str(_SCRIPT), str(source), str(destination), how, "skip"]
     for number in range(kills):
         with subprocess.Popen(
             [*command, *(["resume"] if number else [])],
@@ -198,7 +283,7 @@ def kill_until_done(source: Path, destination: Path, kills: int, drawn: random.R
             while (line := process.stderr.readline()) not in (b"started\n", b""):
                 pass
             if line:
-                time.sleep(drawn.uniform(0, 0.05))
+                time.sleep(drawn.uniform(0, most_seconds))
             os.kill(process.pid, signal.SIGKILL)
             process.stderr.read()
         if process.returncode == 0:
@@ -220,6 +305,24 @@ def test_a_job_killed_at_random_times_ends_with_the_same_bytes(
     for suffix in ("", ".errors.jsonl"):
         whole = (tmp_path / f"whole.csv{suffix}").read_bytes()
         assert (tmp_path / f"killed.csv{suffix}").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("seed", "kills"), [(1, 2), pytest.param(2, 9, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+def test_a_columnar_job_killed_at_random_times_ends_with_the_same_bytes(
+    tmp_path: Path, suffix: str, seed: int, kills: int
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(rows(50_000 * kills + 100_000, faulty=997))
+    run(source, tmp_path / f"whole{suffix}", "large", "skip")
+    killed, drawn = tmp_path / f"killed{suffix}", random.Random(seed)
+    kill_until_done(source, killed, kills, drawn, how="large", most_seconds=0.6)
+    for end in ("", ".errors.jsonl"):
+        whole = (tmp_path / f"whole{suffix}{end}").read_bytes()
+        assert (tmp_path / f"killed{suffix}{end}").read_bytes() == whole
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from mlserve_cli.batch import BatchOptions, OnError, predict_file
 from mlserve_cli.errors import InputError, SignatureError, UsageError
 from mlserve_cli.inference.predictor import Prediction
-from mlserve_cli.signature import Column, Signature, Task
+from mlserve_cli.signature import Column, DType, Layout, Signature, Task
 
 _MODEL = Signature(Task.REGRESSION, (Column("a"), Column("b")), named=True)
 _SKIP = BatchOptions(on_error=OnError.SKIP)
@@ -61,6 +62,84 @@ def test_every_other_row_is_scored(
         found = errors(Path(f"{destination}.errors.jsonl"))
         assert [error["row"] - 1 for error in found] == sorted(faulty)
         assert [error["line"] - 2 for error in found] == sorted(faulty)
+
+
+_GOOD = ["{0},1\n", '"{0}",2.5\r\n']
+_ROWS = [*_GOOD, "{0},no\n", "no,{0}\n", "{0}\n", "{0},1,1\r\n", "{0},\n", "9,9\n"]
+
+
+@given(kinds=st.lists(st.sampled_from(_ROWS), min_size=1, max_size=60))
+def test_faults_of_every_kind_are_told_row_by_row(
+    fake: Any, tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
+) -> None:
+    """Whether rows are judged at once or each in a block of its own."""
+
+    def refuses_nine(batch: Any) -> Any:
+        if ((batch[:, 0] == 9) & (batch[:, 1] == 9)).any():
+            raise SignatureError("Nine is not welcome.")
+        return batch.sum(axis=1)
+
+    folder = tmp_path_factory.mktemp("kinds")
+    source = folder / "in.csv"
+    source.write_text("a,b\n" + "".join(kind.format(n) for n, kind in enumerate(kinds, 10)))
+    columns = (Column("a"), Column("b", missing=False))
+    model = fake(Signature(Task.REGRESSION, columns, named=True), labels=refuses_nine)
+    found = []
+    for block_bytes in (1, 1 << 20):
+        options = BatchOptions(on_error=OnError.SKIP, block_bytes=block_bytes)
+        destination = folder / f"{block_bytes}.csv"
+        report = predict_file(source, destination, model, options)
+        told = errors(Path(f"{destination}.errors.jsonl")) if report.skipped else []
+        found.append((destination.read_bytes(), report.rows, report.skipped, told))
+    assert found[0] == found[1]
+    assert found[0][1] == sum(kind in _GOOD for kind in kinds)
+
+
+@given(kinds=st.lists(st.sampled_from(_ROWS), min_size=1, max_size=30))
+def test_the_first_faulty_row_is_named_whatever_follows(
+    fake: Any, tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
+) -> None:
+    def refuses_nine(batch: Any) -> Any:
+        if ((batch[:, 0] == 9) & (batch[:, 1] == 9)).any():
+            raise SignatureError("Nine is not welcome.")
+        return batch.sum(axis=1)
+
+    source = tmp_path_factory.mktemp("first") / "in.csv"
+    source.write_text("a,b\n" + "".join(kind.format(n) for n, kind in enumerate(kinds, 10)))
+    columns = (Column("a"), Column("b", missing=False))
+    model = fake(Signature(Task.REGRESSION, columns, named=True), labels=refuses_nine)
+    first = next((row for row, kind in enumerate(kinds, 1) if kind not in _GOOD), None)
+    if first is None:
+        predict_file(source, source.with_name("out.csv"), model)
+        return
+    with pytest.raises(SignatureError, match=rf"row {first} \(line"):
+        predict_file(source, source.with_name("out.csv"), model)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_faults_in_typed_rows_are_told_row_by_row(fake: Any, tmp_path: Path, suffix: str) -> None:
+    texts = ["1", "x", None, "2", "inf", "y", "3"]
+    frame = pd.DataFrame({"a": texts, "ok": [True, None, True, "yes", "perhaps", "no", False]})
+    frame["ok"] = frame["ok"].astype("str").replace("None", None)
+    source, destination = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    write, read = (
+        (frame.to_parquet, pd.read_parquet)
+        if suffix == ".parquet"
+        else (frame.to_feather, pd.read_feather)
+    )
+    write(source)
+    columns = (Column("a", missing=False, infinite=False), Column("ok", DType.BOOL))
+    model = fake(Signature(Task.REGRESSION, columns, layout=Layout.FRAME, named=True))
+    report = predict_file(source, destination, model, _SKIP)
+    assert (report.rows, report.skipped) == (3, 4)
+    found = errors(Path(f"{destination}.errors.jsonl"))
+    assert [(error["row"], error["column"]) for error in found] == [
+        (2, "a"),
+        (3, "a"),
+        (5, "a"),
+        (6, "a"),
+    ]
+    assert read(destination)["a"].tolist() == ["1", "2", "3"]
 
 
 def test_a_row_that_the_model_refuses_is_skipped_alone(fake: Any, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`mlserve metrics` beside real servers, and when they are gone."""
 
 import contextlib
+import functools
 import json
 import re
 import signal
@@ -17,7 +18,11 @@ import httpx
 import joblib
 import pexpect
 import pytest
-from sklearn.linear_model import LinearRegression
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from tests.serving.processes import wait_until
+
+from mlserve_cli import save_model
 
 
 @pytest.fixture
@@ -32,25 +37,27 @@ def start(clean_environment: dict[str, str], tmp_path: Path) -> Any:
     """Serves the model `double` in the test's folder, until the block ends."""
     joblib.dump(LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0]), tmp_path / "double.joblib")
 
-    @contextlib.contextmanager
-    def serve(*options: str) -> Iterator[httpx.Client]:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("mlserve"), "serve", "double.joblib", *options],
-            env=clean_environment,
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
-        try:
-            with httpx.Client(base_url=address, timeout=30) as client:
-                yield client
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+    return functools.partial(served, clean_environment, tmp_path, "serve", "double.joblib")
 
-    return serve
+
+@contextlib.contextmanager
+def served(environment: dict[str, str], folder: Path, *arguments: str) -> Iterator[httpx.Client]:
+    """A server, until the block ends."""
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("mlserve"), *arguments],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[-1]
+    try:
+        with httpx.Client(base_url=address, timeout=30) as client:
+            yield client
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
 
 
 def ask(client: httpx.Client, times: int) -> None:
@@ -82,6 +89,44 @@ def test_a_server_is_told_of_while_it_runs_and_when_it_is_gone(
     named = mlserve("metrics", "--records", ".mlserve/records", "--since", "1h", "--window", "5")
     assert "last 5 rows" in named.stdout
     assert mlserve("metrics", "-m", "other", MLSERVE_PORT=free_port).exit_code == 4
+
+
+def test_drift_and_quality_are_told_while_a_server_runs_and_when_it_is_gone(
+    mlserve: Any, clean_environment: dict[str, str], tmp_path: Path, free_port: str
+) -> None:
+    data = load_iris(as_frame=True)
+    iris = LogisticRegression(max_iter=500).fit(data.data.to_numpy(), data.target)
+    save_model(iris, name="iris", data=data.frame, target="target", models=tmp_path / "models")
+    flowers = data.data.to_numpy()
+    options = ("--workers", "2", "--drift-window", "150", "--records", "kept", "--port", free_port)
+    with served(clean_environment, tmp_path, "serve", "iris", *options) as client:
+        for k in range(150):
+            client.post(
+                "/predict",
+                json={"features": flowers[k % 50].tolist()},
+                headers={"X-Request-Id": f"r{k}"},
+            )
+        labels = [{"request_id": f"r{k}", "label": k % 2} for k in range(150)]
+        assert client.post("/feedback", json=labels).json()["taken"] == 150
+        wait_until(lambda: client.get("/drift").json()["models"][0]["windows"])
+        wait_until(lambda: "mlserve_quality{" in client.get("/metrics").text)
+        table = mlserve("metrics", MLSERVE_PORT=free_port).stdout
+        live = json.loads(mlserve("metrics", "--json", MLSERVE_PORT=free_port).stdout)
+    gone = json.loads(mlserve("metrics", "--json", "--records", "kept").stdout)
+    assert live["source"] != gone["source"]
+    assert (live["drift"], live["quality"]) == (gone["drift"], gone["quality"])
+    (drift,), (quality,) = live["drift"], live["quality"]
+    assert (drift["model"], drift["version"]) == ("iris", "1")
+    # They are flowers of one species.
+    assert drift["state"] == "suspected"
+    assert drift["worst"] in data.feature_names
+    assert drift["effect"] > drift["threshold"]
+    assert drift["evaluated"] > 1.7e9
+    assert quality["labels"] == 150
+    assert quality["figures"]["accuracy"] == 0.5
+    assert quality["drops"]["accuracy"] == quality["stored"]["accuracy"] - 0.5
+    assert re.search(rf"iris/1 +suspected +{re.escape(drift['worst'])}", table), table
+    assert re.search(r"iris/1 +150 +accuracy +0\.5 ", table), table
 
 
 def test_a_server_elsewhere_is_named(mlserve: Any, start: Any, tmp_path: Path) -> None:
@@ -169,9 +214,19 @@ class Stranger(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
+class Liar(Stranger):
+    """A server that promises more than it sends."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "1000")
+        self.end_headers()
+        self.wfile.write(b"hi")
+
+
 @contextlib.contextmanager
-def stranger() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+def stranger(kind: type[BaseHTTPRequestHandler] = Stranger) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), kind) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         yield str(server.server_port)
@@ -185,6 +240,13 @@ def test_another_program_on_the_port_is_no_server_of_ours(mlserve: Any) -> None:
         assert (found.exit_code, found.stdout) == (6, "")
         assert "is not mlserve serve" in found.stderr
         assert mlserve("metrics", MLSERVE_PORT=port).exit_code == 4
+
+
+def test_an_answer_that_ends_too_early_is_named(mlserve: Any) -> None:
+    with stranger(Liar) as port:
+        found = mlserve("metrics", "--url", f"http://127.0.0.1:{port}")
+    assert (found.exit_code, found.stdout) == (4, "")
+    assert "its answer ends too early" in found.stderr
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(mlserve: Any, start: Any) -> None:
@@ -204,6 +266,8 @@ def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(mlserve: Any, 
         (["--watch", "--records", "."], 2, "--watch needs a terminal"),
         (["--url", "x", "--records", "."], 2, "only one can be looked at"),
         (["--url", "ftp://x"], 2, "no address of a server"),
+        (["--url", "http://[::1"], 2, "no address of a server"),
+        (["--url", "http://127.0.0.1:99999"], 2, "no address of a server"),
         (["--url", "x", "--window", "3"], 2, "--window looks at the records"),
         (["--url", "http://127.0.0.1:9"], 6, "No server answers at http://127.0.0.1:9: Conn"),
         (["--url", "http://no-such-host.invalid"], 6, "No server answers at"),

@@ -13,7 +13,7 @@ from mlserve_cli.deploy import deploy
 from mlserve_cli.deploy.grafana import grafana_dashboard
 from mlserve_cli.deploy.prometheus import prometheus_rules
 from mlserve_cli.monitoring.families import Family, Kind
-from mlserve_cli.serving import drift_families, metric_families
+from mlserve_cli.serving import drift_families, metric_families, quality_families
 from mlserve_cli.serving.metrics import ServingMetrics
 
 
@@ -30,6 +30,7 @@ def _known() -> set[str]:
         *(reading.family for reading in metrics.readings()),
         *metric_families.FAMILIES,
         *drift_families.FAMILIES,
+        *quality_families.FAMILIES,
         metric_families.RESTARTS,
     }
     # Prometheus itself says whether a server could be asked.

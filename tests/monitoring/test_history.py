@@ -11,15 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlserve_cli.errors import InputError
+from mlserve_cli.monitoring.drift_state import DriftState
 from mlserve_cli.monitoring.histogram import Histogram
-from mlserve_cli.monitoring.history import (
-    HISTORY_NAME,
-    History,
-    Subject,
-    Traffic,
-    read_history,
-    together,
-)
+from mlserve_cli.monitoring.history import HISTORY_NAME, History, read_drift, read_history
+from mlserve_cli.monitoring.traffic import Subject, Traffic, together
 
 IRIS, PETS = Subject("iris", "3"), Subject("pets", "1")
 NOON = 1_700_000_040.0
@@ -149,6 +144,28 @@ def _minutes(folder: Path) -> list[object]:
         return list(read_history(folder))
     except InputError:
         return []
+
+
+def test_the_last_state_of_drift_is_kept(tmp_path: Path) -> None:
+    calm, moved = DriftState("iris", "10", "ok"), DriftState("iris", "9", "alarm", 1, "x", 0.5, 0.1)
+    with History(tmp_path, "a") as history:
+        history.add_drift([DriftState("iris", "9", "waiting"), calm], NOON)
+        history.add_drift([moved, calm], NOON + 1)
+        # What is not served any more is still known.
+        history.add_drift([calm], NOON + 2)
+    assert read_drift(tmp_path) == [moved, calm]
+
+
+def test_a_history_of_before_drift_was_kept_is_read_and_goes_on(tmp_path: Path) -> None:
+    with History(tmp_path, "a") as history:
+        history.add({IRIS: traffic(3)}, NOON)
+    with sqlite3.connect(tmp_path / HISTORY_NAME) as database:
+        database.executescript("DROP TABLE drift; PRAGMA user_version = 1;")
+    assert read_drift(tmp_path) == []
+    assert read_history(tmp_path)[0].traffic.requests == 3
+    with History(tmp_path, "b") as history:
+        history.add_drift([DriftState("iris", "3", "ok")], NOON)
+    assert read_drift(tmp_path) == [DriftState("iris", "3", "ok")]
 
 
 def test_without_a_history_it_is_said_how_to_get_one(tmp_path: Path) -> None:

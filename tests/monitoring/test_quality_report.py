@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mlserve_cli.errors import InputError
-from mlserve_cli.monitoring.quality_report import Judged, label_text, quality_report
+from mlserve_cli.monitoring.judged import Judged, label_text
+from mlserve_cli.monitoring.quality_report import quality_report
 from mlserve_cli.signature import Task
 
 NOON = 1_700_000_000.0

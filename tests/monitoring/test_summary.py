@@ -6,13 +6,14 @@ import pytest
 
 from mlserve_cli.errors import InputError
 from mlserve_cli.monitoring.histogram import Histogram
-from mlserve_cli.monitoring.history import History, Minute, Subject, Traffic
+from mlserve_cli.monitoring.history import History
 from mlserve_cli.monitoring.summary import (
     Observation,
     observe_history,
     since_minutes,
     summarize,
 )
+from mlserve_cli.monitoring.traffic import Minute, Subject, Traffic
 
 IRIS, OLD, NOBODY = Subject("iris", "2"), Subject("iris", "1"), Subject("", "")
 NOON = 1_700_000_040

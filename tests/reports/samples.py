@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from mlserve_cli.drift import drift_check
+from mlserve_cli.drift.course.report import Change, ColumnCourse, Course, Window
+from mlserve_cli.drift.predictions.report import Performance, PerformanceFigure
 from mlserve_cli.drift.report import (
     SCHEMA_VERSION,
     CategoryShare,
@@ -16,12 +18,13 @@ from mlserve_cli.drift.report import (
     Histogram,
     Kind,
     Measure,
-    RuleSummary,
     SchemaFinding,
     SchemaProblem,
     Side,
     Verdict,
 )
+from mlserve_cli.drift.rows.report import RowsTest, SeparatingColumn, WholeRows
+from mlserve_cli.drift.rule_summary import RuleSummary
 
 # Names that act where they are not escaped: in HTML, SVG, templates, Markdown, on terminals.
 HOSTILE_NAMES = (
@@ -127,6 +130,67 @@ def report(*columns: ColumnReport, **changes: Any) -> DriftReport:
 
 
 FIVE = report(GONE, NUMBERS, FEW, WORDS, QUIET, schema=(MISSING,))
+PERFORMANCE = Performance(
+    drifted=True,
+    task="classification",
+    target="species",
+    reference_rows=1000,
+    current_rows=480,
+    confidence=0.995,
+    figures=(
+        PerformanceFigure("accuracy", 0.91, 0.8, -0.11, -0.15, -0.07, 0.05, drifted=True),
+        PerformanceFigure("roc_auc", 0.95, 0.96, 0.01, -0.02, 0.04, 0.05, drifted=False),
+    ),
+)
+ESTIMATE = Performance(
+    drifted=False,
+    task="classification",
+    target=None,
+    reference_rows=1000,
+    current_rows=480,
+    confidence=0.99,
+    figures=(PerformanceFigure("roc_auc", 0.95, 0.96, 0.01, None, None, None, drifted=False),),
+    assumption="An estimate: it assumes that all is well.",
+)
+WHOLE_ROWS = WholeRows(
+    drifted=True,
+    reference_rows=1000,
+    current_rows=500,
+    columns=5,
+    tests=(
+        RowsTest("domain_classifier", "auc", 0.71, 0.55, 0.001, 0.003, True, "71 % of pairs"),
+        RowsTest("pca_reconstruction", "ks", 0.04, 0.1, 0.6, 0.6, False, "error 0.3 -> 0.31"),
+        RowsTest("mmd", "mmd", 0.12, None, 0.2, 0.3, False, "on 500 and 500 rows"),
+    ),
+    separating=(SeparatingColumn("island", 0.2), SeparatingColumn("depth", 0.05)),
+)
+COURSE = Course(
+    window="1d",
+    time="when",
+    windows=tuple(Window(f"2024-05-0{day}", 86_400.0 * day, 100) for day in range(1, 9)),
+    columns=(
+        ColumnCourse(
+            "island",
+            "total_variation",
+            values=(0.05, 0.08, 0.06, 0.07, 0.4, 0.5, 0.45, 0.48),
+            thresholds=(0.2,) * 7 + (0.3,),
+            exceeded=(4, 5, 6, 7),
+            changes=(Change(4, "2024-05-05", 0.0005, 0.01, 0.39),),
+        ),
+        ColumnCourse(
+            "depth", "total_variation", (0.0, 0.1, 0.1, 0.1, 0.0, 0.1, 0.1, 0.1), (0.2,) * 8, (), ()
+        ),
+    ),
+)
+BEYOND = report(
+    QUIET,
+    NUMBERS,
+    WORDS,
+    predictions=("depth",),
+    performance=PERFORMANCE,
+    multivariate=WHOLE_ROWS,
+    course=COURSE,
+)
 
 
 def hostile_report() -> DriftReport:
@@ -138,15 +202,22 @@ def hostile_report() -> DriftReport:
         return pd.DataFrame(frame | {HOSTILE_NAMES[-1]: generator.normal(size=400)})
 
     current = side(HOSTILE_NAMES[4:]).assign(**{"<b>extra</b>\n": 1.0})
-    return drift_check(side(HOSTILE_NAMES[:-4]), current)
+    return drift_check(
+        side(HOSTILE_NAMES[:-4]),
+        current,
+        predictions=HOSTILE_NAMES[:2],
+        multivariate=True,
+        window=40,
+    )
 
 
-def wide_report(columns: int, *, text: str = "") -> DriftReport:
+def wide_report(columns: int, *, text: str = "", window: int | None = None) -> DriftReport:
     """A real check of many columns, half numbers and half text of many long categories.
 
     Args:
         columns: How many.
         text: What the names and the categories are full of.
+        window: Rows of a window, for the course; None for none.
     """
     generator = np.random.default_rng(1)
 
@@ -158,4 +229,4 @@ def wide_report(columns: int, *, text: str = "") -> DriftReport:
             frame[f"{text}text {place}"] = [f"{label} {text}" for label in labels]
         return pd.DataFrame(frame)
 
-    return drift_check(side(0), side(30))
+    return drift_check(side(0), side(30), window=window)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from tests.reports.samples import (
+    BEYOND,
     FIVE,
     HOSTILE_NAMES,
     NUMBERS,
@@ -52,6 +53,10 @@ def plain(text: str) -> str:
 
 def test_a_comment_for_a_pull_request() -> None:
     assert render_markdown(FIVE) == (GOLDEN / "report.md").read_text("utf-8")
+
+
+def test_a_comment_with_what_is_beyond_columns() -> None:
+    assert render_markdown(BEYOND) == (GOLDEN / "beyond.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 from tests.reports.samples import (
+    BEYOND,
     FIVE,
     HOSTILE_NAMES,
     MISSING,
@@ -50,11 +51,13 @@ class Page(HTMLParser):
         return [attributes[name] for _, attributes in self.tags if name in attributes]
 
 
-@pytest.fixture(scope="module", params=["five", "hostile", "wide"])
+@pytest.fixture(scope="module", params=["five", "beyond", "hostile", "wide"])
 def drawn(request: pytest.FixtureRequest) -> tuple[DriftReport, str]:
     match request.param:
         case "five":
             made = FIVE
+        case "beyond":
+            made = BEYOND
         case "hostile":
             made = hostile_report()
         case _:
@@ -130,7 +133,24 @@ def test_pictures_are_said_in_numbers_too() -> None:
     "text", ["", "a" * 100, "日" * 100, "<" * 60], ids=["short", "long", "wide", "escaped"]
 )
 def test_fifty_columns_take_less_than_300_kilobytes(text: str) -> None:
-    assert len(render_html(wide_report(50, text=text)).encode()) < 300_000
+    content = render_html(wide_report(50, text=text, window=4))
+    assert content.count('class="course"') == 50
+    assert len(content.encode()) < 300_000
+
+
+def test_what_is_beyond_columns_is_shown() -> None:
+    content = render_html(BEYOND)
+    texts = [text for tag, text in Page(content).texts if tag in ("h2", "th", "td")]
+    for part in (
+        "Quality of predictions, by species: worse",
+        "Whole rows: drift",
+        "Interval (99.5 %)",
+    ):
+        assert part in texts
+    assert "8 windows of 1d by when: 1 of 2 columns drifted in some" in texts
+    assert content.count('<span class="kind">prediction</span>') == 1
+    # The only drifted window dots and the only change are the island's.
+    assert content.count('class="dots"') == content.count('class="change"') == 1
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:

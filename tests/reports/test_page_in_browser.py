@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.reports.samples import FIVE, hostile_report, wide_report
+from tests.reports.samples import BEYOND, FIVE, hostile_report, wide_report
 
 from mlserve_cli.drift.report import DriftReport
 from mlserve_cli.reports import write_report
@@ -78,11 +78,14 @@ def shown_names(page: "Page") -> list[str]:
     return page.locator("#columns tbody tr:visible th").all_inner_texts()
 
 
+@pytest.mark.parametrize("report", [FIVE, BEYOND], ids=["five", "beyond"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 820, 1280])
-def test_all_text_can_be_read(chromium: "Browser", tmp_path: Path, scheme: str, width: int) -> None:
+def test_all_text_can_be_read(
+    chromium: "Browser", tmp_path: Path, report: DriftReport, scheme: str, width: int
+) -> None:
     size = {"width": width, "height": 900}
-    with opened(chromium, FIVE, tmp_path, color_scheme=scheme, viewport=size) as page:
+    with opened(chromium, report, tmp_path, color_scheme=scheme, viewport=size) as page:
         contrast = page.evaluate(PALE_TEXTS)
         assert contrast["pale"] == []
         assert contrast["seen"] > 100
@@ -100,6 +103,29 @@ def test_hostile_names_do_nothing(chromium: "Browser", tmp_path: Path, width: in
         assert page.locator("img, iframe, object, script + *").count() == 0
         assert page.evaluate("document.scripts.length") == 1
         assert page.evaluate(CUT_OFF) == []
+
+
+def test_a_course_is_drawn_within_its_picture(chromium: "Browser", tmp_path: Path) -> None:
+    with opened(chromium, BEYOND, tmp_path) as page:
+        assert page.locator(".course").count() == 2
+        frames = page.evaluate(
+            """() => [...document.querySelectorAll(".course")].map((picture) => {
+              const frame = picture.getBoundingClientRect();
+              return [...picture.querySelectorAll("path")].map((path) => {
+                const drawn = path.getBoundingClientRect();
+                return [drawn.left - frame.left, frame.right - drawn.right,
+                  drawn.top - frame.top, frame.bottom - drawn.bottom, drawn.width];
+              });
+            })"""
+        )
+        for paths in frames:
+            assert min(side for path in paths for side in path[:4]) > -1
+            # The distances and their thresholds go from the first window to the last.
+            assert paths[0][4] > 200
+        dots = page.locator(".course .dots").evaluate(
+            "(dots) => getComputedStyle(dots).strokeWidth"
+        )
+        assert dots == "5px"
 
 
 def test_the_policy_stops_what_got_in_all_the_same(chromium: "Browser", tmp_path: Path) -> None:

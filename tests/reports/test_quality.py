@@ -3,7 +3,8 @@
 import numpy as np
 from rich.console import Console
 
-from mlserve_cli.monitoring.quality_report import Judged, quality_report
+from mlserve_cli.monitoring.judged import Judged
+from mlserve_cli.monitoring.quality_report import quality_report
 from mlserve_cli.reports.quality import quality_view
 from mlserve_cli.signature import Task
 

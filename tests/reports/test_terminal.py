@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from tests.reports.samples import FIVE, HOSTILE_NAMES, MISSING, QUIET, hostile_report, report
+from tests.reports.samples import (
+    BEYOND,
+    FIVE,
+    HOSTILE_NAMES,
+    MISSING,
+    QUIET,
+    hostile_report,
+    report,
+)
 
 from mlserve_cli.drift.report import DriftReport
 from mlserve_cli.reports.terminal import print_report
@@ -35,6 +43,31 @@ def printed(
 def test_lines_for_a_pipe() -> None:
     expected = Path(__file__).with_name("golden") / "report.txt"
     assert printed(FIVE, terminal=False) == expected.read_text("utf-8")
+
+
+def test_what_is_beyond_columns_in_lines_for_a_pipe() -> None:
+    expected = Path(__file__).with_name("golden") / "beyond.txt"
+    assert printed(BEYOND, terminal=False) == expected.read_text("utf-8")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_shows_what_is_beyond_columns_in_its_width(width: int) -> None:
+    text = COLOUR.sub("", printed(BEYOND, width=width))
+    assert max(map(cell_len, text.splitlines())) <= width
+    words = " ".join(text.split())
+    for part in (
+        "Predictions",
+        "species: worse",
+        "Other columns",
+        "Whole rows: drift",
+        "8 windows",
+    ):
+        assert part in words
+    assert "\x1b[1;31mworse" in printed(BEYOND, width=width)
+
+
+def test_a_terminal_without_blocks_draws_courses_in_letters() -> None:
+    assert printed(BEYOND, terminal=False, encoding="ascii").isascii()
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
@@ -75,8 +108,10 @@ def test_names_cannot_act_on_the_terminal() -> None:
         assert not set(text) & {"\x1b", "\x07", "\r", "\t", "\u202e"}
         assert "\\x1b[31mred" in text
     lines = printed(hostile_report(), terminal=False).splitlines()
-    (heading,) = (place for place, line in enumerate(lines) if line.startswith("column  "))
-    assert lines[heading + len(HOSTILE_NAMES) + 1] == ""
+    headings = [place for place, line in enumerate(lines) if re.match("column +verdict", line)]
+    # Two of them are predictions.
+    assert lines[headings[0] + 3] == ""
+    assert lines[headings[1] + len(HOSTILE_NAMES) - 1] == ""
 
 
 def test_a_terminal_that_is_not_unicode_gets_letters_and_escapes() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mlserve_cli.monitoring.history import Minute, Subject, Traffic
 from mlserve_cli.monitoring.summary import LatestLatency, Observation, summarize
+from mlserve_cli.monitoring.traffic import Minute, Subject, Traffic
 from mlserve_cli.reports.traffic import duration, traffic_view
 
 NOON = 1_700_000_040

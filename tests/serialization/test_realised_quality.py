@@ -40,6 +40,7 @@ class Recorded:
         self.written = Written(folder)
         self.name, self.version = "iris", version
         self.signature = self.predictor.signature
+        self.metrics: dict[str, float] = {}
 
     def predict(self, rows: Any, request_id: str, time: float = NOON) -> None:
         """One request."""

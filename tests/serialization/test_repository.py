@@ -177,7 +177,7 @@ def test_saves_killed_at_random_points_leave_whole_versions_or_none(tmp_path: Pa
     for version in versions:
         artifact = repository.get("iris", version)
         names = [artifact.file(entry.name).name for entry in artifact.manifest.files]
-        assert names == ["example.json", "model.skops", "reference.parquet"]
+        assert names == ["example.json", "model.skops", "reference.parquet", "reference.profile"]
     # Nothing else is left, the last save having cleaned up.
     left = {path.name for path in (repository.root / "iris").iterdir()}
     assert left == set(map(str, versions))

@@ -26,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from mlserve_cli import load_model, load_predictor, save_model
+from mlserve_cli.drift.profile import load_profile
 from mlserve_cli.errors import (
     ArtifactError,
     EngineError,
@@ -109,7 +110,13 @@ def test_an_artifact_holds_manifest_model_reference_and_example(place: Path) -> 
     artifact = save_model(model, "visits", data=data, target="answer", tags={"owner": "me"})
     assert artifact.path.relative_to(place / "models" if artifact.path.is_absolute() else "models")
     names = sorted(path.name for path in artifact.path.iterdir())
-    assert names == ["example.json", "manifest.json", "model.skops", "reference.parquet"]
+    assert names == [
+        "example.json",
+        "manifest.json",
+        "model.skops",
+        "reference.parquet",
+        "reference.profile",
+    ]
     manifest = read_manifest(artifact.path)
     assert manifest.target == "answer"
     assert manifest.data_rows == manifest.verified_rows == 30
@@ -133,6 +140,9 @@ def test_the_reference_is_a_uniform_sample_of_a_large_file(place: Path) -> None:
     kept = pq.read_table(artifact.path / "reference.parquet")["x"].to_numpy()
     assert len(kept) == 100_000
     assert len(np.unique(kept)) == 100_000
+    # The profile is of all rows.
+    (column,) = load_profile(artifact.path / "reference.profile").counts()
+    assert column.rows == 250_000
     # Uniform: each tenth of the file gives a tenth of the sample, within five standard deviations.
     counts = np.histogram(kept, bins=10, range=(0, 250_000))[0]
     assert np.abs(counts - 10_000).max() < 5 * np.sqrt(100_000 * 0.1 * 0.9 * 0.6)
@@ -260,7 +270,13 @@ def test_an_estimator_saved_as_onnx_is_converted_and_not_kept(place: Path) -> No
     model = Ridge().fit(IRIS, SPECIES)
     artifact = save_model(model, "m", data=IRIS, format=ModelFormat.ONNX)
     names = sorted(path.name for path in artifact.path.iterdir())
-    assert names == ["example.json", "manifest.json", "model.onnx", "reference.parquet"]
+    assert names == [
+        "example.json",
+        "manifest.json",
+        "model.onnx",
+        "reference.parquet",
+        "reference.profile",
+    ]
     assert artifact.manifest.onnx is not None
     assert artifact.manifest.onnx.parity.passed
     assert artifact.manifest.estimator.endswith("Ridge")

@@ -246,6 +246,30 @@ def test_a_folder_without_a_model_says_what_was_expected(place: Path) -> None:
         find_model("data")
 
 
+def test_a_folder_with_one_model_file_is_that_model(place: Path, model: Any) -> None:
+    (place / "uploaded").mkdir()
+    joblib.dump(model, place / "uploaded" / "model.joblib")
+    (place / "uploaded" / "README.md").write_text("A model.")
+    assert getattr(find_model("uploaded"), "name", None) == "uploaded"
+    (place / "uploaded" / "model.joblib").rename(place / "uploaded" / "iris.joblib")
+    assert getattr(find_model("uploaded"), "name", None) == "iris"
+    joblib.dump(model, place / "uploaded" / "roses.joblib")
+    with pytest.raises(ModelNotFoundError, match=r"several models: iris\.joblib, roses") as caught:
+        find_model("uploaded")
+    assert caught.value.hint == "Name one of them: uploaded/iris.joblib"
+
+
+def test_a_folder_that_is_a_repository_of_one_model_is_that_model(place: Path, model: Any) -> None:
+    save_model(model, name="iris", models="uploaded")
+    save_model(model, name="iris", models="uploaded")
+    found = find_model("uploaded")
+    assert isinstance(found, Artifact)
+    assert (found.manifest.name, found.manifest.version) == ("iris", 2)
+    save_model(model, name="roses", models="uploaded")
+    with pytest.raises(ModelNotFoundError, match="several models: iris, roses"):
+        find_model("uploaded")
+
+
 def test_a_model_is_read_from_a_uri(place: Path, model: Any) -> None:
     save_model(model, "iris")
     joblib.dump(model, "model.joblib")

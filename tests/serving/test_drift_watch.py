@@ -232,10 +232,10 @@ def test_a_reference_that_is_damaged_is_only_logged(
     models: Path, serve: Serve, tmp_path: Path
 ) -> None:
     shutil.copytree(models, tmp_path / "models")
-    reference = tmp_path / "models" / "plain" / "1" / "reference.parquet"
-    content = bytearray(reference.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    reference.write_bytes(content)
+    for reference in (tmp_path / "models" / "plain" / "1").glob("reference.*"):
+        content = bytearray(reference.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        reference.write_bytes(content)
 
     with serve(tmp_path / "models", *WINDOW, "plain") as server, traffic_to(server) as traffic:
         found = traffic.until("plain", traffic.plain, lambda drift: drift["state"] == "failed")

@@ -122,6 +122,25 @@ def test_one_row_more_rows_and_errors_of_one_turn_get_their_own_answers(server: 
                 assert found.partition(END)[2] == expected.partition(END)[2]
 
 
+UPGRADE = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
+
+
+def test_an_offer_of_another_protocol_is_passed_over(client: Client) -> None:
+    # curl --http2 and the HTTP client of Java ask so.
+    alone = client.ask(post(f"{PATH}?slow", {}, body_of(ROWS[0])))
+    body = b"\r\nUpgrade:" + body_of(ROWS[0])
+    for path in (PATH, f"{PATH}?slow", PATH):
+        assert client.ask(post(path, UPGRADE, body_of(ROWS[0]))) == alone
+        refused = client.ask(post(path, {}, body))
+        assert refused.partition(ID)[0] == client.ask(post(path, UPGRADE, body)).partition(ID)[0]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in UPGRADE.items())
+    ready = b"GET /health/ready HTTP/1.1\r\nhost: x\r\n" + lines.encode() + b"\r\n"
+    for cut in (0, ready.index(b"grade: h2c")):
+        client.socket.sendall(ready[:cut])
+        assert client.ask(ready[cut:]).startswith(b"HTTP/1.1 200")
+        assert client.ask(post(PATH, {}, body_of(ROWS[0]))) == alone
+
+
 def test_a_known_head_opens_nothing_without_its_key(
     serve: Serve, trained: Trained, tmp_path: Path
 ) -> None:

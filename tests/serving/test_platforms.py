@@ -6,10 +6,14 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import joblib
 import pytest
 from tests.conftest import Mlserve
 from tests.serving.conftest import Serve, Trained
 from tests.serving.corpus import PETS
+
+from mlserve_cli.errors import ModelNotFoundError
+from mlserve_cli.serving.loading import ModelSource
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
@@ -31,6 +35,33 @@ def test_vertex_tells_model_and_addresses(
         answer = client.post(vertex["AIP_PREDICT_ROUTE"], json=body)
         assert answer.json() == {"predictions": ["cat", "dog"]}
         assert client.post("/models/pets/predict", json={"rows": PETS}).status_code == 200
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_bare_model_file_in_the_folder_of_vertex_is_served(
+    serve: Serve, trained: Trained, tmp_path: Path, scheme: str
+) -> None:
+    folder = tmp_path / "uploaded"
+    folder.mkdir()
+    joblib.dump(trained.iris, folder / "model.joblib")
+    vertex = {"AIP_STORAGE_URI": f"{scheme}{folder}"}
+    with serve(tmp_path / "none", **vertex) as running, running.client as client:
+        answer = client.post("/predict", json={"features": trained.flowers[0].tolist()}).json()
+        assert (answer["prediction"], answer["model"]) == (0, "uploaded")
+
+
+def test_the_folder_of_sagemaker_is_served_where_nothing_else_is_there(
+    trained: Trained, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ml" / "model"
+    folder.mkdir(parents=True)
+    joblib.dump(trained.iris, folder / "classifier.joblib")
+    found = ModelSource(tmp_path / "none", platform=folder).load_all()
+    assert [model.name for model in found] == ["classifier"]
+    found = ModelSource(trained.root, platform=folder).load_all()
+    assert [model.name for model in found] == ["iris", "pets"]
+    with pytest.raises(ModelNotFoundError, match="holds none"):
+        ModelSource(tmp_path / "none", platform=tmp_path / "ml" / "other").load_all()
 
 
 def test_a_named_model_comes_before_that_of_vertex(serve: Serve, trained: Trained) -> None:

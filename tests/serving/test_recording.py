@@ -22,8 +22,9 @@ from tests.serving.processes import wait_until, workers_of
 
 from mlserve_cli.errors import UsageError
 from mlserve_cli.inference.predictor import Prediction
-from mlserve_cli.monitoring.history import Subject, Traffic, read_history, together
+from mlserve_cli.monitoring.history import read_history
 from mlserve_cli.monitoring.records.reading import record_files
+from mlserve_cli.monitoring.traffic import Subject, Traffic, together
 from mlserve_cli.serving.app import create_app
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
 from mlserve_cli.serving.model import LoadedModel
@@ -236,8 +237,11 @@ def test_recording_imports_neither_pandas_nor_scipy_nor_sklearn(
     options = ("iris", "--engine", "onnx", "--records", tmp_path)
     with serve(trained.root, *options) as running:
         with running.client as client:
-            assert client.post("/predict", json=ROW).status_code == 200
-        wait_until(lambda: rows_in(tmp_path))
+            named = client.post("/predict", json=ROW, headers={"X-Request-Id": "a"})
+            assert named.status_code == 200
+            label = {"request_id": "a", "label": named.json()["prediction"]}
+            assert client.post("/feedback", json=label).status_code == 200
+        wait_until(lambda: metric(running, "mlserve_quality_labels"))
         mapped = Path(f"/proc/{running.process.pid}/maps").read_text()
     assert "/pyarrow/" in mapped
     for package in ("pandas", "scipy", "sklearn"):

@@ -150,6 +150,34 @@ def test_header_fields_without_end_are_refused(running: Server) -> None:
         assert connection.recv(65_536).startswith(b"HTTP/1.1 431")
 
 
+@pytest.mark.parametrize(
+    ("before", "again"),
+    [(b"1;", b"a" * 1024), (b"1\r\n{\r\n0\r\n", b"name: b\r\n"), (b"0\r\nname: ", b"b" * 1024)],
+    ids=["extensions", "trailers", "a trailer"],
+)
+def test_what_comes_around_a_body_without_end_is_refused(
+    running: Server, before: bytes, again: bytes
+) -> None:
+    head = b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
+    with connections(running.port, 1) as (connection,):
+        connection.sendall(head + b"expect: 100-continue\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100")
+        # Who is still sending may miss the answer.
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(before + again * (100_000 // len(again)))
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 400")
+    assert is_answered(running)
+
+
+def test_a_body_in_chunks_of_one_byte_is_read(running: Server) -> None:
+    body = b'{"features": [[5.1, 3.5, 1.4, 0.2]%b]}' % (b" " * 30_000)
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    with connections(running.port, 1) as (connection,):
+        head = b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        connection.sendall(head + chunks + b"0\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
 @pytest.fixture(scope="module")
 def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file whose calls take a while."""

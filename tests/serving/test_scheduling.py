@@ -184,3 +184,31 @@ def test_calls_are_measured_at_load(fake: type[FakePredictor]) -> None:
     queue = scheduler.queue(LoadedModel("m", 1, fake(refuse=slow)))
     queue.calibrate()
     assert queue.call_seconds >= 0.005
+
+
+def test_a_call_that_nobody_waits_for_any_more_is_not_scored(fake: type[FakePredictor]) -> None:
+    gate = Gate()
+    predictor = fake(refuse=gate)
+    model = LoadedModel("m", 1, predictor)
+
+    async def ask() -> None:
+        scheduler = Scheduler()
+        queue = scheduler.queue(model)
+        queue.call_seconds = 1.0
+        begun = asyncio.create_task(scheduler.answer(call(model, [1, 1], [1, 1])))
+        await until(gate.entered.is_set)
+        others = [asyncio.create_task(scheduler.answer(call(model, [n, 1]))) for n in range(4)]
+        await until(lambda: queue.rows == 4)
+        begun.cancel()
+        others[0].cancel()
+        others[3].cancel()
+        await until(lambda: queue.rows == 2)
+        gate.open.set()
+        found = await asyncio.gather(begun, *others, return_exceptions=True)
+        assert [type(one) for one in found[:2]] == [asyncio.CancelledError] * 2
+        assert [one.body for one in found if isinstance(one, Reply)] == [b"[2.0]", b"[3.0]"]
+        assert queue.is_idle
+        scheduler.close()
+
+    asyncio.run(ask())
+    assert predictor.calls == [2, 2]

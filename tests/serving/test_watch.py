@@ -9,9 +9,10 @@ from tests.serving.conftest import FakePredictor
 from uvicorn.server import ServerState
 
 from mlserve_cli.serving.gateway import Gateway
-from mlserve_cli.serving.hot import HotProtocol, hot_protocol
+from mlserve_cli.serving.hot import HotProtocol
 from mlserve_cli.serving.model import LoadedModel
 from mlserve_cli.serving.service import PredictionService
+from mlserve_cli.serving.transport import protocol_class
 from mlserve_cli.serving.watch import ConnectionWatch, Patience
 
 REQUEST = b'POST /predict HTTP/1.1\r\ncontent-length: 18\r\n\r\n{"features":[1,2]}'
@@ -50,9 +51,9 @@ async def no_app(scope: Any, receive: Any, send: Any) -> None:
 
 async def connected(fake: type[FakePredictor]) -> tuple[HotProtocol, RecordingTransport]:
     gateway = Gateway(PredictionService([LoadedModel("m", 1, fake())]))
-    config = uvicorn.Config(no_app, http=hot_protocol(gateway), log_config=None)
+    config = uvicorn.Config(no_app, http=protocol_class(gateway), log_config=None)
     loop = asyncio.get_running_loop()
-    protocol = hot_protocol(gateway)(config, ServerState(), {}, loop)
+    protocol = protocol_class(gateway)(config, ServerState(), {}, loop)
     transport = RecordingTransport()
     protocol.connection_made(transport)
     return protocol, transport

@@ -35,6 +35,29 @@ def test_a_killed_worker_fails_only_what_it_was_answering(serve: Serve, trained:
         assert "mlserve_worker_restarts_total 1" in metrics
 
 
+def test_the_replacement_of_a_killed_worker_answers_on_its_own(
+    serve: Serve, trained: Trained
+) -> None:
+    with serve(trained.root, "iris", "--workers", "2") as running:
+        parent = running.process.pid
+        victim, survivor = workers_of(parent)
+        os.kill(survivor, signal.SIGSTOP)
+        try:
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: workers_of(parent) - {victim, survivor}, seconds=10)
+
+            def answers() -> bool:
+                # The survivor has taken this connection, or it has not.
+                with contextlib.suppress(httpx.HTTPError):
+                    found = httpx.post(f"{running.address}/predict", content=BODY, timeout=0.5)
+                    return found.status_code == 200
+                return False
+
+            wait_until(answers, seconds=10)
+        finally:
+            os.kill(survivor, signal.SIGCONT)
+
+
 def test_a_worker_that_cannot_start_ends_the_server(serve: Serve, trained: Trained) -> None:
     with serve(trained.root, "iris", "--workers", "2") as running:
         parent = running.process.pid

@@ -6,6 +6,7 @@ replaces the one before in one step. Whatever the output holds beyond it is cut 
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlserve_cli.errors import UsageError
-from mlserve_cli.tables.sink import hidden_name, sync_folder
+from mlserve_cli.errors import EngineError, UsageError
+from mlserve_cli.tables.sink import DiskFullError, hidden_name, sync_folder
 
 if TYPE_CHECKING:
     from mlserve_cli.batch.options import BatchOptions
@@ -51,6 +52,9 @@ class Checkpoint(msgspec.Struct, frozen=True):
         output_bytes: Size of the output.
         output_end: Digest of its last bytes.
         errors_bytes: Size of the file of errors.
+        errors_end: Digest of its last bytes; None where there is no such file.
+        notes_bytes: Size of the notes that the output's format needs to go on.
+        notes_end: Likewise.
         schema_version: Version of this form.
     """
 
@@ -62,6 +66,9 @@ class Checkpoint(msgspec.Struct, frozen=True):
     output_bytes: int = 0
     output_end: str | None = None
     errors_bytes: int = 0
+    errors_end: str | None = None
+    notes_bytes: int = 0
+    notes_end: str | None = None
     schema_version: int = 1
 
 
@@ -84,10 +91,24 @@ class CheckpointFile:
         return found if found.schema_version == 1 else None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replaces the checkpoint; what it counts is on disk already."""
+        """Replaces the checkpoint; what it counts is on disk already.
+
+        Raises:
+            DiskFullError: The disk is full.
+            EngineError: The disk failed.
+        """
+        try:
+            self._replace(msgspec.json.encode(checkpoint))
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise (DiskFullError if full else EngineError)(
+                f"{self._path} could not be written: {error.strerror or error}."
+            ) from error
+
+    def _replace(self, content: bytes) -> None:
         temporary = self._path.with_name(f"{self._path.name}.new")
         with temporary.open("wb") as file:
-            file.write(msgspec.json.encode(checkpoint))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
@@ -130,6 +151,8 @@ def check_same_job(found: Job, job: Job, source: str) -> None:
 def _input_digest(source: "Source") -> str:
     if not source.is_repeatable:
         return ""
+    if source.uri is not None:
+        return _digest((source.name, source.version))
     assert source.details is not None
     assert source.size_bytes is not None
     with Path(source.name).open("rb") as file:

@@ -1,7 +1,6 @@
 """Many files scored one after the other, into a folder of the same shape."""
 
 import dataclasses
-import glob
 import os
 import time
 from collections.abc import Callable
@@ -11,11 +10,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mlserve_cli.batch.checkpoint import CheckpointFile, Job, describe_job
+from mlserve_cli.batch.finding import (
+    TableFile,
+    check_destination,
+    find_remote_tables,
+    find_tables,
+)
 from mlserve_cli.batch.job import predict_file
 from mlserve_cli.batch.options import BatchOptions, BatchReport, Progress
 from mlserve_cli.batch.output import ERRORS_SUFFIX
-from mlserve_cli.errors import InputError, UsageError
-from mlserve_cli.tables.formats import FileType
+from mlserve_cli.errors import UsageError
+from mlserve_cli.tables.remote import is_remote, joined
+from mlserve_cli.tables.remote_errors import shown_uri
 from mlserve_cli.tables.source import Source
 
 if TYPE_CHECKING:
@@ -41,11 +47,6 @@ class Finished(msgspec.Struct, frozen=True):
     skipped: int
 
 
-def is_many(source: str) -> bool:
-    """Whether a name means several files: it is a folder, or a pattern that is no file's name."""
-    return Path(source).is_dir() or (glob.has_magic(source) and not Path(source).exists())
-
-
 def predict_folder(
     source: str | Path,
     destination: str | Path,
@@ -58,12 +59,13 @@ def predict_folder(
     """Scores every table of a folder, or every file that matches a pattern.
 
     Each file is written whole or not at all, under its own name and in its own format, in a folder
-    that has the shape of the source: `day=1/part.csv` stays `day=1/part.csv`.
+    that has the shape of the source: `day=1/part.csv` stays `day=1/part.csv`. A column that the
+    model takes and a file lacks, here `day`, is taken from the path.
 
     Args:
         source: A folder, whose hidden files and those of unknown formats are left alone, or a
-            pattern such as `data/*/part-*.parquet`.
-        destination: The folder to write to; it is made if need be.
+            pattern such as `data/*/part-*.parquet`, or the URI of one of those.
+        destination: The folder to write to, which is made if need be, or the URI of one.
         predictor: The model.
         options: What to add and how to read. With `resume` files that are finished are not scored
             again, and one that was interrupted is continued.
@@ -80,84 +82,115 @@ def predict_folder(
     """
     started = clock()
     options = options or BatchOptions()
-    files = find_tables(str(source))
-    folder = Path(destination)
-    check_destination(source, folder, files)
-    finished = FinishedFiles(folder, resume=options.resume)
-    progress_so_far = _Total(sum(path.stat().st_size for path, _ in files), progress)
-    total = BatchReport(0, 0, 0, 0.0, 0.0, predictor.engine.value, str(source), str(folder), None)
-    for path, name in files:
-        with Source(path) as stream:
-            job = describe_job(stream, predictor, options)
-        known = finished.find(name, job)
+    folder = _folder(source, destination, options)
+    progress_so_far = _Total(sum(file.size_bytes for file in folder.files), progress)
+    shown = shown_uri(str(source)), shown_uri(str(destination))
+    total = BatchReport(0, 0, 0, 0.0, 0.0, predictor.engine.value, *shown, None)
+    for file in folder.files:
+        job = folder.job(file, predictor, options)
+        known = None if job is None else folder.finished.find(file.name, job)
         if known is None:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            begun = options.resume and CheckpointFile(target).load() is not None
-            how = dataclasses.replace(options, resume=begun)
-            part = predict_file(path, target, predictor, how, progress=progress_so_far.add)
-            finished.add(Finished(name, job, part.rows, part.skipped))
+            target = folder.target(file)
+            how = dataclasses.replace(options, resume=options.resume and folder.is_begun(file))
+            part = predict_file(file.place, target, predictor, how, progress=progress_so_far.add)
+            if job is not None:
+                folder.finished.add(Finished(file.name, job, part.rows, part.skipped))
             total = _sum(total, part.rows, part.skipped, part.resumed_rows)
         else:
             total = _sum(total, known.rows, known.skipped, known.rows + known.skipped)
-        progress_so_far.finish(path.stat().st_size)
-    finished.remove()
+        progress_so_far.finish(file.size_bytes)
+    folder.finish()
     seconds = clock() - started
     scored = total.rows + total.skipped - total.resumed_rows
     return dataclasses.replace(
         total,
         seconds=seconds,
         rows_per_second=scored / seconds if seconds > 0 else 0.0,
-        errors=f"{folder}/*{ERRORS_SUFFIX}" if total.skipped else None,
+        errors=f"{shown[1].rstrip('/')}/*{ERRORS_SUFFIX}" if total.skipped else None,
     )
 
 
-def find_tables(source: str) -> list[tuple[Path, str]]:
-    """The files, and what each is called in the folder of the results.
+class _LocalResults:
+    """A folder of results on this machine, which tells which of them are finished."""
+
+    def __init__(self, files: list[TableFile], folder: Path, *, resume: bool) -> None:
+        self.files = files
+        self._folder = folder
+        self.finished = FinishedFiles(folder, resume=resume)
+
+    def job(self, file: TableFile, predictor: "Predictor", options: BatchOptions) -> Job | None:
+        """What scores a file, so that another run can tell whether it is the same."""
+        with Source(file.place, format_=options.input_format) as stream:
+            return describe_job(stream, predictor, options) if stream.is_repeatable else None
+
+    def target(self, file: TableFile) -> Path:
+        """Where the results of a file go."""
+        target = self._folder / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def is_begun(self, file: TableFile) -> bool:
+        """Whether an interrupted run can be continued."""
+        return CheckpointFile(self._folder / file.name).load() is not None
+
+    def finish(self) -> None:
+        """Forgets what was finished when; everything is."""
+        self.finished.remove()
+
+
+class _RemoteResults(_LocalResults):
+    """A folder of results elsewhere. A run that is interrupted is not continued."""
+
+    def __init__(self, files: list[TableFile], folder: str) -> None:
+        self.files = files
+        self._uri = folder
+
+    def job(self, file: TableFile, predictor: "Predictor", options: BatchOptions) -> None:
+        """Nobody asks for it."""
+
+    def target(self, file: TableFile) -> str:  # type: ignore[override]
+        """Where the results of a file go."""
+        return joined(self._uri, file.name)
+
+    def is_begun(self, file: TableFile) -> bool:
+        """Nothing that was begun is left."""
+        return not file
+
+    def finish(self) -> None:
+        """There is nothing to forget."""
+
+
+def _folder(source: str | Path, destination: str | Path, options: BatchOptions) -> _LocalResults:
+    """The files, and where their results go.
 
     Raises:
-        InputError: There are none.
+        InputError: There are no such files.
+        UsageError: The destination cannot be a folder of results.
     """
-    if Path(source).is_dir():
-        root, pattern = Path(source), "**/*"
+    elsewhere = isinstance(destination, str) and is_remote(destination)
+    if elsewhere and options.resume:
+        raise UsageError(
+            f"{shown_uri(str(destination))} does not tell what is finished, so nothing can be "
+            "continued there.",
+            hint="Leave out --resume, or write to a local folder and copy it afterwards.",
+        )
+    if isinstance(source, str) and is_remote(source):
+        files = find_remote_tables(source, options)
     else:
-        parts = Path(source).parts
-        wild = next(k for k, part in enumerate(parts) if glob.has_magic(part))
-        # The folders before the first wildcard; the last part is a file's name.
-        root, pattern = Path(*parts[:wild]), str(Path(*parts[wild:]))
-    found = [path for path in root.glob(pattern) if path.is_file()]
-    named = sorted((path, path.relative_to(root)) for path in found)
-    tables = [
-        (path, name)
-        for path, name in named
-        if FileType.of_name(name.name).format is not None
-        and not name.name.endswith(ERRORS_SUFFIX)
-        and not any(part.startswith((".", "_")) for part in name.parts)
-    ]
-    if not tables:
-        raise InputError(
-            f"{source} holds no table: {len(found)} files were found, none of a known format."
-        )
-    return [(path, str(name)) for path, name in tables]
-
-
-def check_destination(source: str | Path, folder: Path, files: list[tuple[Path, str]]) -> None:
-    """Makes the folder of the results if need be.
-
-    Raises:
-        UsageError: It is a file, or holds the source itself.
-    """
-    if str(folder) == "-" or (folder.exists() and not folder.is_dir()):
-        raise UsageError(
-            f"{source} means {len(files)} files, so OUT must be a folder; {folder} is none."
-        )
-    targets = [(path, folder / name) for path, name in files]
-    if any(target.exists() and target.samefile(path) for path, target in targets):
-        raise UsageError(
-            f"{folder} holds the input itself; it would be overwritten.",
-            hint="Name another folder.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+        paths = find_tables(str(source), options)
+        files = [TableFile(str(path), name, path.stat().st_size) for path, name in paths]
+        if not elsewhere:
+            check_destination(source, Path(destination), paths)
+    if not elsewhere:
+        Path(destination).mkdir(parents=True, exist_ok=True)
+        return _LocalResults(files, Path(destination), resume=options.resume)
+    for file in files:
+        if file.place == joined(str(destination), file.name):
+            raise UsageError(
+                f"{shown_uri(str(destination))} holds the input itself; it would be overwritten.",
+                hint="Name another folder.",
+            )
+    return _RemoteResults(files, str(destination))
 
 
 def _sum(total: BatchReport, rows: int, skipped: int, resumed: int) -> BatchReport:

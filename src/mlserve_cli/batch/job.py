@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 from mlserve_cli.batch.checkpoint import describe_job
 from mlserve_cli.batch.columns import added_names
 from mlserve_cli.batch.encoders import open_encoder
+from mlserve_cli.batch.memory import frugal_memory
 from mlserve_cli.batch.options import BatchOptions, BatchReport, Progress
 from mlserve_cli.batch.output import JobOutput
+from mlserve_cli.batch.partitions import opened_table
 from mlserve_cli.batch.scoring import BlockScorer, Piece
 from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.interface import Block, Table
-from mlserve_cli.tables.opening import check_formats, open_table
-from mlserve_cli.tables.source import Source
+from mlserve_cli.tables.opening import check_formats
+from mlserve_cli.tables.remote_errors import shown_uri
 
 if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Batch, Prediction, Predictor
@@ -41,10 +43,13 @@ def predict_file(
     Memory does not grow with the file. The destination appears whole or not at all.
 
     Args:
-        source: A file in CSV, TSV, JSON Lines, Parquet, Arrow, npy or npz, or `-` for CSV from
-            standard input. Text may be compressed (.gz, .zst, .bz2).
-        destination: The file to write, or `-` for standard output. Its suffix says which format;
-            text of the input's own format keeps every byte of it.
+        source: A file in CSV, TSV, JSON Lines, Parquet, Arrow, npy or npz, or the URI of one
+            (`s3://`, `gs://`, `az://`, `https://`), or `-` for standard input. Text may be
+            compressed (.gz, .zst, .bz2). A column that the model takes and the file lacks is taken
+            from the path: `day=1/part.csv`.
+        destination: The file to write, or the URI of one, or `-` for standard output. Its suffix
+            says which format; text of the input's own format keeps every byte of it. npy and npz
+            hold the predictions alone.
         predictor: The model.
         options: What to add and how to read; None means the defaults.
         progress: Called after each written block. An InterruptedJobError that it raises stops the
@@ -64,13 +69,14 @@ def predict_file(
     """
     started = clock()
     options = options or BatchOptions()
-    check_formats(str(source), str(destination), options.table)
-    with Source(source, encoding=options.encoding) as stream:
-        table = open_table(stream, predictor.signature, options.table)
+    check_formats(
+        str(source), str(destination), options.table, options.input_format, options.output_format
+    )
+    with frugal_memory(), opened_table(source, predictor, options) as (stream, table, taking):
         names = added_names(predictor.signature, options, table.columns)
-        encoder = open_encoder(table, str(destination), names)
-        scorer = BlockScorer(predictor, options, encoder, len(names))
-        job = describe_job(stream, predictor, options)
+        encoder = open_encoder(table, str(destination), names, predictor.signature, options)
+        scorer = BlockScorer(taking, options, encoder, len(names))
+        job = describe_job(stream, taking, options)
         with JobOutput(destination, stream, encoder, job, options) as output:
             done = output.state
             if done.position is None:
@@ -88,8 +94,8 @@ def predict_file(
         seconds=seconds,
         rows_per_second=(state.rows - done.rows) / seconds if seconds > 0 else 0.0,
         engine=predictor.engine.value,
-        source=str(source),
-        destination=str(destination),
+        source=shown_uri(str(source)),
+        destination=shown_uri(str(destination)),
         errors=output.errors_name if state.skipped else None,
     )
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from mlserve_cli.errors import UsageError
+from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.options import BLOCK_BYTES, TableOptions
 
 
@@ -39,6 +40,10 @@ class BatchOptions:
         delimiter: What separates two fields; None means a tab for .tsv, else a comma, or what the
             header shows where the comma separates nothing.
         decimal: What stands before the fraction of a number: a point or a comma.
+        input_format: How the input is laid out; None believes its name, and takes CSV where that
+            says nothing.
+        output_format: How the output is laid out; None believes its name, and keeps text as it
+            came where that says nothing.
         encoding: Encoding of a text; None takes UTF-16 where a byte order mark says so, else UTF-8.
         block_bytes: How much of the input is read, parsed and scored at once.
         threads: How many blocks are scored at the same time.
@@ -57,6 +62,8 @@ class BatchOptions:
     prediction_column: str = "prediction"
     delimiter: str | None = None
     decimal: str = "."
+    input_format: Format | None = None
+    output_format: Format | None = None
     encoding: str | None = None
     block_bytes: int = BLOCK_BYTES
     threads: int = 2

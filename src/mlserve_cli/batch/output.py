@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from mlserve_cli.batch.checkpoint import Checkpoint, CheckpointFile, Job, check_same_job
+from mlserve_cli.batch.columnar import ColumnarEncoder
 from mlserve_cli.batch.options import BatchOptions, OnError
 from mlserve_cli.errors import EngineError, InputError, InterruptedJobError, UsageError
-from mlserve_cli.tables.sink import DiskFullError, Sink
-from mlserve_cli.tables.source import STANDARD_STREAM
+from mlserve_cli.tables.remote import is_remote
+from mlserve_cli.tables.remote_errors import shown_uri
+from mlserve_cli.tables.sink import DiskFullError, Sink, hidden_name
+from mlserve_cli.tables.upload import Upload, remove_object
 
 if TYPE_CHECKING:
     from mlserve_cli.batch.encoders import Encoder
@@ -56,9 +59,13 @@ class JobOutput:
         self._source = source
         self._encoder = encoder
         self._options = options
-        self._sink = Sink(destination, apart_from=source.details)
-        self._errors: Sink | None = None
-        self.state = Checkpoint(job)
+        self._place = str(destination)
+        self._refuse_resume()
+        self._sink = _opened(destination, source)
+        self._errors: Sink | Upload | None = None
+        # What a format with a table of contents must know to go on.
+        self._notes: Sink | None = None
+        self.state = self._settled = Checkpoint(job)
         self._file: CheckpointFile | None = None
         self._saved_at = monotonic()
         self._wait_seconds = options.checkpoint_seconds
@@ -67,10 +74,18 @@ class JobOutput:
         except BaseException as error:
             # What an earlier run left behind stays, for whoever gives the right options.
             for sink in self._sinks():
-                if CheckpointFile(Path(destination)).load() is not None:
+                if sink.is_regular and CheckpointFile(Path(destination)).load() is not None:
                     sink.keep()
                 sink.__exit__(type(error), error, None)
             raise
+
+    def _refuse_resume(self) -> None:
+        if self._options.resume and is_remote(self._place):
+            raise UsageError(
+                f"{shown_uri(self._place)}: an interrupted upload leaves nothing behind that could "
+                "be continued.",
+                hint="Leave out --resume, or write to a local file and copy it afterwards.",
+            )
 
     @property
     def errors_name(self) -> str:
@@ -80,20 +95,23 @@ class JobOutput:
     def _prepare(self, destination: str | Path) -> None:
         regular = self._sink.is_regular
         if self._options.on_error is OnError.SKIP:
-            if str(destination) == STANDARD_STREAM or not regular:
+            if not self._sink.has_neighbours:
                 raise UsageError(
                     "Rows that cannot be scored go to a file beside OUT, but OUT is no file.",
                     hint="Name an output file, or leave out --on-error skip.",
                 )
-            self._errors = Sink(self.errors_name)
+            self._errors = _opened(f"{self._place}{ERRORS_SUFFIX}", None)
         if regular and self._source.is_repeatable and self._encoder.is_continuable:
             self._file = CheckpointFile(Path(destination))
+            if isinstance(self._encoder, ColumnarEncoder):
+                self._notes = Sink(hidden_name(Path(os.path.realpath(destination)), ".contents"))
             if self._continue(self._file.load()):
                 return
             self._file.remove()
         elif self._options.resume:
             raise UsageError(
-                "Only a job from a file to a file of CSV or JSON Lines can be continued."
+                "Only a job from a file to a file of CSV, JSON Lines, Parquet or Arrow can be "
+                "continued."
             )
         for sink in self._sinks():
             sink.begin()
@@ -115,19 +133,47 @@ class JobOutput:
             )
             return False
         check_same_job(found.job, self.state.job, self._source.name)
-        if self._sink.fingerprint_at(found.output_bytes) != found.output_end:
-            raise UsageError(
-                "The interrupted run cannot be continued: its unfinished output has changed since.",
-                hint="Start afresh: the same command without --resume",
-            )
-        self._sink.continue_at(found.output_bytes)
-        if self._errors is not None:
-            self._errors.continue_at(found.errors_bytes)
-        self.state = found
+        if self._fingerprinted(found) != found:
+            raise _damaged()
+        self._continue_at(found)
+        if self._notes is not None:
+            self._continue_contents(self._notes, found)
+        self.state = self._settled = found
         return True
 
-    def _sinks(self) -> tuple[Sink, ...]:
-        return (self._sink,) if self._errors is None else (self._errors, self._sink)
+    def _continue_contents(self, notes: Sink, found: Checkpoint) -> None:
+        assert isinstance(self._encoder, ColumnarEncoder)
+        assert isinstance(self._sink, Sink)
+        with notes.reopened() as noted, self._sink.reopened() as written:
+            try:
+                self._encoder.resume(noted.read(), written, found.output_bytes)
+            except ValueError as error:
+                raise _damaged() from error
+
+    def _continue_at(self, state: Checkpoint) -> None:
+        for sink, size in self._sized(state):
+            if sink is not None:
+                assert isinstance(sink, Sink)
+                sink.continue_at(size)
+
+    def _fingerprinted(self, state: Checkpoint) -> Checkpoint:
+        """The state with digests of what is on disk for it."""
+        output, errors, notes = (
+            sink.fingerprint_at(size) if isinstance(sink, Sink) else None
+            for sink, size in self._sized(state)
+        )
+        return msgspec.structs.replace(state, output_end=output, errors_end=errors, notes_end=notes)
+
+    def _sized(self, state: Checkpoint) -> "tuple[tuple[Sink | Upload | None, int], ...]":
+        return (
+            (self._sink, state.output_bytes),
+            (self._errors, state.errors_bytes),
+            (self._notes, state.notes_bytes),
+        )
+
+    def _sinks(self) -> "tuple[Sink | Upload, ...]":
+        # The file of errors comes first: whoever sees the output finds what it lacks.
+        return tuple(sink for sink in (self._errors, self._sink, self._notes) if sink is not None)
 
     def begin(self, lines: int) -> None:
         """Writes what stands before the first row.
@@ -159,10 +205,16 @@ class JobOutput:
                 f"{self._source.name}: {self.state.skipped:,} rows could not be scored, "
                 f"{allowed:,} were allowed; one of them: {reason.reason}"
             )
-        if self._file is not None and monotonic() - self._saved_at >= self._wait_seconds:
+        due = monotonic() - self._saved_at >= self._wait_seconds
+        if self._file is not None and self._settled.position is not None and due:
             self._save(self._file)
 
     def _advance(self, position: int | None, rows: int, lines: int, skipped: int) -> None:
+        is_settled = True
+        if self._notes is not None:
+            assert isinstance(self._encoder, ColumnarEncoder)
+            is_settled = self._encoder.is_settled
+            self._notes.write(self._encoder.notes())
         # In one assignment, so that an interruption finds either the old state or the new one.
         self.state = msgspec.structs.replace(
             self.state,
@@ -172,13 +224,17 @@ class JobOutput:
             skipped=self.state.skipped + skipped,
             output_bytes=self._sink.bytes_written,
             errors_bytes=0 if self._errors is None else self._errors.bytes_written,
+            notes_bytes=0 if self._notes is None else self._notes.bytes_written,
         )
+        if is_settled:
+            self._settled = self.state
 
     def _save(self, file: CheckpointFile) -> None:
         started = monotonic()
         for sink in self._sinks():
+            assert isinstance(sink, Sink)
             sink.sync()
-        file.save(msgspec.structs.replace(self.state, output_end=self._sink.fingerprint()))
+        file.save(self._fingerprinted(self._settled))
         self._saved_at = monotonic()
         self._wait_seconds = max(
             self._options.checkpoint_seconds, (self._saved_at - started) / _CHECKPOINT_SHARE
@@ -186,9 +242,7 @@ class JobOutput:
 
     def _interrupted(self, file: CheckpointFile, error: BaseException) -> None:
         """Keeps what is finished."""
-        self._sink.continue_at(self.state.output_bytes)
-        if self._errors is not None:
-            self._errors.continue_at(self.state.errors_bytes)
+        self._continue_at(self._settled)
         try:
             self._save(file)
         except (OSError, EngineError):
@@ -211,14 +265,15 @@ class JobOutput:
     ) -> None:
         if error is None:
             try:
-                self._sink.write(self._encoder.tail())
+                for data in self._encoder.tail():
+                    self._sink.write(data)
             except BaseException as failure:
                 self.__exit__(type(failure), failure, None)
                 raise
             self._publish()
             return
         if self._file is not None:
-            if isinstance(error, _RESUMABLE) and self.state.position is not None:
+            if isinstance(error, _RESUMABLE) and self._settled.position is not None:
                 self._interrupted(self._file, error)
             else:
                 self._file.remove()
@@ -226,6 +281,21 @@ class JobOutput:
             sink.__exit__(kind, error, traceback)
 
     def _publish(self) -> None:
+        try:
+            self._publish_each()
+        except BaseException:
+            for sink in self._sinks():
+                if isinstance(sink, Upload):
+                    sink.discard()
+            raise
+
+    def _publish_each(self) -> None:
+        if self._file is not None:
+            for sink in self._sinks():
+                assert isinstance(sink, Sink)
+                sink.sync()
+            # Only names are to be given from here on. Killed meanwhile, the job starts afresh.
+            self._file.remove()
         if self._errors is not None:
             with self._errors:
                 if not self.state.skipped:
@@ -233,7 +303,24 @@ class JobOutput:
         # What an earlier run says of other rows.
         if not self.state.skipped and self._sink.is_regular:
             Path(os.path.realpath(self.errors_name)).unlink(missing_ok=True)
+        elif not self.state.skipped and is_remote(self._place):
+            remove_object(f"{self._place}{ERRORS_SUFFIX}")
         with self._sink:
             pass
-        if self._file is not None:
-            self._file.remove()
+        if self._notes is not None:
+            with self._notes as notes:
+                notes.discard()
+
+
+def _damaged() -> UsageError:
+    return UsageError(
+        "The interrupted run cannot be continued: its unfinished output has changed since.",
+        hint="Start afresh: the same command without --resume",
+    )
+
+
+def _opened(destination: str | Path, source: "Source | None") -> Sink | Upload:
+    """The output, on this machine or elsewhere; it must not be the input."""
+    if isinstance(destination, str) and is_remote(destination):
+        return Upload(destination, apart_from=None if source is None else source.uri)
+    return Sink(destination, apart_from=None if source is None else source.details)

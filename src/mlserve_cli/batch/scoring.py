@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlserve_cli.batch.columnar import merged
 from mlserve_cli.batch.columns import scored
 from mlserve_cli.batch.encoders import Encoder, Payload
 from mlserve_cli.batch.options import BatchOptions, OnError
-from mlserve_cli.batch.skipping import Rejected, each_part
+from mlserve_cli.batch.skipping import Rejected, each_fitting
 from mlserve_cli.errors import EngineError, SignatureError
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.interface import Block, Rows
@@ -64,17 +65,28 @@ class BlockScorer:
         """
         try:
             return self._piece(block)
-        except RowFaultError:
+        except RowFaultError as fault:
             if self.options.on_error is OnError.FAIL:
-                raise
-        parts, rejected = each_part(block, self._piece)
+                raise self._earliest(block, fault) from fault
+        parts, rejected = each_fitting(block, self._piece)
         return Piece(
             sum(part.rows for part in parts) + len(rejected),
             block.lines,
-            [payload for part in parts for payload in part.payloads],
+            merged([payload for part in parts for payload in part.payloads]),
             block.end,
             tuple(rejected),
         )
+
+    def _earliest(self, block: Block, fault: RowFaultError) -> RowFaultError:
+        """The first fault of a block of which one is known: one of another kind may be before."""
+        while fault.row:
+            try:
+                self._piece(block.part(0, fault.row))
+            except RowFaultError as earlier:
+                fault = earlier
+            else:
+                break
+        return fault
 
     def _piece(self, block: Block) -> Piece:
         rows = block.parse()

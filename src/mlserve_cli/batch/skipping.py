@@ -1,12 +1,13 @@
 """Blocks with rows that cannot be scored: the others are, and these go to a file of errors."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from mlserve_cli.tables.fault import RowFaultError
+from mlserve_cli.tables.interface import SiftableBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,38 @@ class Rejected:
 _Scored = TypeVar("_Scored")
 
 
+def each_fitting(
+    block: "Block", score: "Callable[[Block], _Scored]"
+) -> tuple[list[_Scored], list[Rejected]]:
+    """Scores the rows of a block that can be scored.
+
+    Rows whose values do not fit are found at once, whatever their number. Only what the model
+    itself refuses, or a format that cannot find them, takes a search.
+
+    Args:
+        block: Rows, of which at least one is known to be faulty.
+        score: Scores a block, or raises RowFaultError.
+    """
+    if not isinstance(block, SiftableBlock):
+        return each_part(block, score)
+    sifted = block.sifted()
+    rejected = [_rejected(block, fault.row, fault) for fault in sifted.faults]
+    if not len(sifted.kept):
+        return [], rejected
+    try:
+        return [score(sifted.block)], rejected
+    except RowFaultError:
+        scored, refused = each_part(sifted.block, score)
+    for row in refused:
+        place = int(sifted.kept[row.row])
+        rejected.append(replace(row, row=place, lines=block.lines_before(place)))
+    return scored, sorted(rejected, key=lambda row: row.row)
+
+
+def _rejected(block: "Block", row: int, fault: RowFaultError) -> Rejected:
+    return Rejected(row, block.lines_before(row), fault.column, fault.problem, block.text(row))
+
+
 def each_part(
     block: "Block", score: "Callable[[Block], _Scored]"
 ) -> tuple[list[_Scored], list[Rejected]]:
@@ -78,15 +111,7 @@ def each_part(
             if fault.row:
                 size = fault.row
                 continue
-            rejected.append(
-                Rejected(
-                    start,
-                    block.lines_before(start),
-                    fault.column,
-                    fault.problem,
-                    block.text(start),
-                )
-            )
+            rejected.append(_rejected(block, start, fault))
             start, size = start + 1, max(1, size // 2)
         else:
             start, size = stop, 2 * size

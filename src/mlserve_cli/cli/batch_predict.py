@@ -42,6 +42,18 @@ class OnError(StrEnum):
     SKIP = "skip"
 
 
+class TableFormat(StrEnum):
+    """How a table is laid out in a file."""
+
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+    NPY = "npy"
+    NPZ = "npz"
+
+
 # What a block of a file of some twenty columns holds.
 _ROWS_PER_BLOCK = 10_000
 
@@ -60,15 +72,17 @@ def batch_predict(
         typer.Argument(
             metavar="IN",
             help="File in CSV, TSV or JSON Lines (plain, .gz, .zst, .bz2), Parquet, Arrow, npy or "
-            "npz; - is CSV from stdin. A folder or a quoted pattern means all its files.",
+            "npz, here or at s3://, gs://, az://, https://; - is stdin. A folder or a quoted "
+            "pattern means all its files.",
         ),
     ],
     destination: Annotated[
         str,
         typer.Argument(
             metavar="OUT",
-            help="File to write; its suffix says in which format, and how compressed. - is stdout. "
-            "For several files: a folder.",
+            help="File to write, here or at s3://, gs://, az://; its suffix says in which format, "
+            "and how compressed. npy and npz hold the predictions alone. - is stdout. For several "
+            "files: a folder.",
         ),
     ],
     model: Model = None,
@@ -100,6 +114,16 @@ def batch_predict(
     decimal: Annotated[
         str, typer.Option(metavar="CHAR", help="Before the fraction of a number: a point or ','.")
     ] = ".",
+    input_format: Annotated[
+        TableFormat | None,
+        typer.Option(help="Of IN, where its name does not say. Default: CSV."),
+    ] = None,
+    output_format: Annotated[
+        TableFormat | None,
+        typer.Option(
+            help="Of OUT, where its name does not say. Default: text as it came, else CSV."
+        ),
+    ] = None,
     encoding: Annotated[
         str | None,
         typer.Option(
@@ -161,6 +185,7 @@ def batch_predict(
         from mlserve_cli.serialization.engine_choice import choose_engine
         from mlserve_cli.serialization.load import load_predictor, model_digest
         from mlserve_cli.serialization.models import find_model
+        from mlserve_cli.tables.formats import Format
 
         reason = "asked for"
         chosen = None if engine is EngineChoice.AUTO else Engine(engine)
@@ -183,6 +208,8 @@ def batch_predict(
         header=header,
         delimiter=_unescape(delimiter),
         decimal=decimal,
+        input_format=None if input_format is None else Format(input_format),
+        output_format=None if output_format is None else Format(output_format),
         encoding=encoding,
         prediction_column=prediction_column,
         batch_rows=batch_rows,
@@ -241,9 +268,14 @@ def _predict_with_progress(
     predict: "Predict", source: str, destination: str, options: "BatchOptions"
 ) -> "BatchReport":
     from mlserve_cli.batch import is_many
+    from mlserve_cli.tables.remote import is_remote
 
     # Only what can be continued is worth stopping in order.
-    resumable = destination != "-" and (is_many(source) or Path(source).is_file())
+    resumable = (
+        destination != "-"
+        and not is_remote(destination)
+        and (is_remote(source) or is_many(source) or Path(source).is_file())
+    )
     with stopping() if resumable else nullcontext(lambda: None) as stop_if_asked:
         if not sys.stderr.isatty():
             return predict(source, destination, options, lambda _: stop_if_asked())

@@ -74,7 +74,9 @@ def convert_onnx(
     trust: Trust = None,
     json: Json = False,
 ) -> None:
-    """Convert a model to ONNX, exactly: labels equal on every row, numbers within the tolerance.
+    """Convert a model to ONNX, or say where it would differ.
+
+    Labels are equal on every row, and numbers within the tolerance.
 
     Exit code 1 and no file: the converted model does not agree with the estimator.
 

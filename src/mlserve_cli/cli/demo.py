@@ -39,7 +39,7 @@ def demo(
         typer.Option("--keep", metavar="DIR", help="Leave the files in this folder to play with."),
     ] = None,
 ) -> None:
-    """Train, save, inspect, use and serve a model on real data, showing each command.
+    """Show all of it on real data, command by command.
 
     The data are 344 penguins (Gorman, Williams and Fraser 2014, CC0), measured from 2007 to 2009.
     """

@@ -48,7 +48,7 @@ def deploy(
     ] = False,
     models: Models = DEFAULT_MODELS,
 ) -> None:
-    """Write the files that run a model in production and watch it there.
+    """Write the files that run and watch a server elsewhere.
 
     They are starting points: read them, change them, and keep them beside your code.
     """

@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from mlserve_cli.cli.drift_inputs import find_reference, read_rule
 from mlserve_cli.cli.options import DEFAULT_MODELS, Json, Models
 from mlserve_cli.cli.output import print_json, stdout, working
+from mlserve_cli.drift.choices import Correction, Method
 from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,30 +20,6 @@ if TYPE_CHECKING:
 # The check ran and found drift.
 _DRIFTED = 1
 _STANDARD_OUTPUT = Path("-")
-
-
-class MethodChoice(StrEnum):
-    """How distributions are compared."""
-
-    AUTO = "auto"
-    KS = "ks"
-    PSI = "psi"
-    WASSERSTEIN = "wasserstein"
-    JS = "js"
-    CHI2 = "chi2"
-    HELLINGER = "hellinger"
-    ENERGY = "energy"
-    CVM = "cvm"
-    AD = "ad"
-
-
-class CorrectionChoice(StrEnum):
-    """How p-values are adjusted for the number of tests."""
-
-    BH = "bh"
-    BONFERRONI = "bonferroni"
-    HOLM = "holm"
-    NONE = "none"
 
 
 def drift_check(
@@ -63,7 +39,7 @@ def drift_check(
         typer.Option(metavar="X", help="Level of significance.  [default: 0.01]"),
     ] = None,
     method: Annotated[
-        MethodChoice | None,
+        Method | None,
         typer.Option(help="How distributions are compared.  [default: auto]"),
     ] = None,
     columns: Annotated[
@@ -83,7 +59,7 @@ def drift_check(
         ),
     ] = None,
     correction: Annotated[
-        CorrectionChoice | None,
+        Correction | None,
         typer.Option(help="Of p-values, for the number of tests.  [default: bh]"),
     ] = None,
     min_effect: Annotated[
@@ -100,6 +76,39 @@ def drift_check(
             "--strict", help="Insufficient data and every difference of the columns fail, too."
         ),
     ] = False,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="Columns with predictions or probabilities (probability_CLASS): tested by "
+            "themselves, shown first. From probabilities their quality is estimated.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column with the truth: where both sides have it, the quality of --predictions "
+            "is compared.",
+        ),
+    ] = None,
+    multivariate: Annotated[
+        bool,
+        typer.Option(
+            "--multivariate", help="Also compare whole rows: do columns go together as they did?"
+        ),
+    ] = False,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of CURRENT with times, for --window."),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|SPAN",
+            help="Also compare each window of CURRENT: so many rows, or a span such as 6h or 1d.",
+        ),
+    ] = None,
     save_profile: Annotated[
         Path | None,
         typer.Option(
@@ -119,11 +128,14 @@ def drift_check(
 ) -> None:
     """Tell whether the data have changed, column by column.
 
-    A column has drifted where the change is both significant and large enough to matter. The exit
-    code is 0 without drift, 1 with drift, and another one where the check could not be made.
+    A column has drifted where the change is both significant and large enough to matter. Drift of
+    whole rows (--multivariate) and worse predictions (--target) fail the check, too; windows only
+    inform. The exit code is 0 without drift, 1 with drift, and another one where the check could
+    not be made.
     """
     _one_thread_for_blas()
     targets = _targets(html, markdown, json=json, inputs=(reference, current))
+    _check_profile_target(save_profile, targets, inputs=(reference, current))
     from mlserve_cli.reports.files import report_files
 
     with working("Comparing"), report_files(targets) as write:
@@ -144,6 +156,11 @@ def drift_check(
             rule,
             columns=_names(columns),
             profile=save_profile,
+            predictions=_names(predictions) or (),
+            target=target,
+            multivariate=multivariate,
+            time=time,
+            window=window,
         )
         write(report)
     if json:
@@ -174,12 +191,25 @@ def _targets(
     return targets
 
 
+def _check_profile_target(
+    path: Path | None, targets: "dict[ReportFormat, Path]", inputs: tuple[str, str]
+) -> None:
+    if path is None:
+        return
+    _refuse_input(path, inputs)
+    if path == _STANDARD_OUTPUT:
+        raise UsageError("A profile is no text for standard output.", hint="Name a file for it.")
+    if path in targets.values():
+        raise UsageError(f"A report and the profile would be written to {path}.")
+
+
 def _refuse_input(path: Path, inputs: tuple[str, str]) -> None:
-    files = [Path(name) for name in inputs if Path(name).is_file()]
+    # Unlike Path.is_file this also takes names that are too long.
+    files = [Path(name) for name in inputs if os.path.isfile(name)]  # noqa: PTH113
     if path.is_file() and any(path.samefile(file) for file in files):
         raise UsageError(
             f"{path} is an input of the check; it would be overwritten.",
-            hint="Name another file for the report.",
+            hint="Name another file to write to.",
         )
 
 

@@ -84,7 +84,14 @@ def find_reference(reference: str, models: Path) -> str | Path:
         ArtifactError: There is no such model, or its data are not what was saved.
     """
     path = Path(reference)
-    if "://" in reference or (path.is_file() and path.suffix not in _MODEL_SUFFIXES):
+    try:
+        path.exists()
+    except OSError:
+        # Too long a name, for one; who opens it says so.
+        return reference
+    if not reference or "://" in reference:
+        return reference
+    if path.is_file() and path.suffix not in _MODEL_SUFFIXES:
         return reference
     if path.is_dir() and not _is_artifact(path):
         return reference
@@ -92,11 +99,14 @@ def find_reference(reference: str, models: Path) -> str | Path:
         return reference
     from mlserve_cli.serialization.models import find_model
     from mlserve_cli.serialization.repository import Artifact
-    from mlserve_cli.serialization.rows import REFERENCE_NAME
+    from mlserve_cli.serialization.rows import PROFILE_NAME, REFERENCE_NAME
 
     found = find_model(reference, models=models)
-    if isinstance(found, Artifact) and found.entry(REFERENCE_NAME) is not None:
-        return found.file(REFERENCE_NAME)
+    if isinstance(found, Artifact):
+        stored = [name for name in (REFERENCE_NAME, PROFILE_NAME) if found.entry(name) is not None]
+        # Rows tell more than a profile, but may not be allowed to leave the place of training.
+        for name in [name for name in stored if (found.path / name).exists()] or stored:
+            return found.file(name)
     raise UsageError(
         f"The model {reference} stores no reference data.",
         hint="Save it with some: mlserve save SOURCE --data FILE. Or name a file as REFERENCE.",

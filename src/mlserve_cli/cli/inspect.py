@@ -39,7 +39,10 @@ def inspect(
     trust: Trust = None,
     json: Json = False,
 ) -> None:
-    """Show what a model is and what its file would load, without running any of it."""
+    """Show what a model is and what its file would load.
+
+    Nothing in the file is run.
+    """
     from mlserve_cli.serialization.inspection import inspect_model, list_models
 
     if model is None:

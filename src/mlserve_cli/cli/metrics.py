@@ -12,6 +12,7 @@ import typer
 from mlserve_cli.cli.alerts import send_test_alerts
 from mlserve_cli.cli.options import DEFAULT_MODELS, Json, Models
 from mlserve_cli.cli.output import print_json, stdout
+from mlserve_cli.cli.watching import shows_blocks, watch_models
 from mlserve_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _DEFAULT_RECORDS = Path(".mlserve/records")
 _DEFAULT_PORT = "8000"
 # How far lines over time go back where nothing else was asked for.
 _SHOWN_SECONDS = 3600.0
-_WATCH_SECONDS = 1.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -117,7 +117,7 @@ def metrics(
         typer.Option(metavar="FILE", envvar="MLSERVE_ALERTS", help="As for mlserve serve."),
     ] = None,
 ) -> None:
-    """Tell what models are doing, or have done: requests, errors, latency, throughput, quality.
+    """Tell what models do and did, and how good they were.
 
     Asks a running server, or reads what servers have stored. Durations are those within the
     server, from the end of a request to its answer.
@@ -159,7 +159,7 @@ def metrics(
         return
     observe = _observer(url, records, None if since is None else _seconds(since), api_key)
     if watch:
-        _watch(observe, model)
+        watch_models(observe, model)
         return
     from mlserve_cli.monitoring.summary import summarize
 
@@ -171,7 +171,7 @@ def metrics(
         return
     from mlserve_cli.reports.traffic import traffic_view
 
-    stdout().print(traffic_view(summary, ascii_only=not _shows_blocks()))
+    stdout().print(traffic_view(summary, ascii_only=not shows_blocks()))
 
 
 def _check(given: set[str]) -> None:
@@ -276,48 +276,3 @@ def _seconds(text: str | None) -> float | None:
     if not 0 < seconds < 1e9:
         raise UsageError(f"--since {text} is no time.", hint="Such as: --since 90s, 15m, 1h or 7d")
     return seconds
-
-
-def _shows_blocks() -> bool:
-    return "utf" in (sys.stdout.encoding or "").lower()
-
-
-def _watch(observe: "Callable[[], Observation]", model: str | None) -> None:
-    if not sys.stdout.isatty():
-        raise UsageError("--watch needs a terminal.", hint="Print it once, or take --json.")
-    from rich.live import Live
-    from rich.text import Text
-
-    from mlserve_cli.errors import EngineError
-    from mlserve_cli.monitoring.summary import summarize
-    from mlserve_cli.reports.traffic import traffic_view
-
-    before, then = observe(), time.monotonic()
-    with Live(screen=True, console=stdout(), auto_refresh=False) as live:
-        try:
-            while True:
-                try:
-                    now, moment = observe(), time.monotonic()
-                    rates = _rates(before, now, moment - then)
-                    view = traffic_view(
-                        summarize(now, model), rates, ascii_only=not _shows_blocks()
-                    )
-                    before, then = now, moment
-                # It may come back.
-                except EngineError as error:
-                    view = Text(error.message, "bold red")
-                live.update(view, refresh=True)
-                time.sleep(_WATCH_SECONDS)
-        except KeyboardInterrupt:
-            return
-
-
-def _rates(before: "Observation", now: "Observation", seconds: float) -> dict[str, float]:
-    from mlserve_cli.reports.traffic import name_of
-
-    rates = {}
-    for subject, traffic in now.totals.items():
-        known = before.totals.get(subject)
-        requests = traffic.requests - (known.requests if known else 0)
-        rates[name_of(subject.model, subject.version)] = requests / max(seconds, 0.001)
-    return rates

@@ -65,7 +65,7 @@ def save(
     trust: Trust = None,
     json: Json = False,
 ) -> None:
-    """Save a fitted model as a new version in the model repository.
+    """Save a fitted model as a new version in the repository.
 
     The version appears only after the saved file was loaded again and, with `--data`, predicted the
     same values as SOURCE.

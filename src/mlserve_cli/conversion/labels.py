@@ -35,9 +35,7 @@ def from_probabilities(
     classes: "ArrayLike", probabilities: "Tensor", decision: "Tensor | None" = None
 ) -> Scores:
     """Scores of a classifier that predicts the first of the most probable classes."""
-    return classified(
-        classes, probabilities.argmax(), probabilities=probabilities, decision=decision
-    )
+    return _within(classes, probabilities.argmax(), probabilities=probabilities, decision=decision)
 
 
 def from_decision(
@@ -52,7 +50,16 @@ def from_decision(
     """
     binary = np.size(classes) <= 2
     index = (decision > 0.0).cast(Kind.INT64).reshape([-1]) if binary else decision.argmax()
-    return classified(classes, index, probabilities=probabilities, decision=decision)
+    return _within(classes, index, probabilities=probabilities, decision=decision)
+
+
+def _within(classes: "ArrayLike", index: "Tensor", **scores: Any) -> Scores:
+    """As `classified`, for a position that is never beyond the last class."""
+    values = np.asarray(classes)
+    if values.dtype.kind in "iu" and np.array_equal(values, np.arange(values.size)):
+        # Classes that are their positions need not be looked up.
+        return Scores(labels=index, index=index, **scores)
+    return classified(classes, index, **scores)
 
 
 def two_columns(positive: "Tensor") -> "Tensor":
@@ -66,13 +73,12 @@ def sigmoid_pair(decision: "Tensor") -> "Tensor":
 
 
 def sigmoid(values: "Tensor") -> "Tensor":
-    """The logistic function, exact relative to its own size.
+    """The logistic function, in the form of `scipy.special.expit`: the same to the last bit or two.
 
     ONNX Runtime's own operator is 0 below -37, where the function is still 1e-17, and shares of
     such values are wanted.
     """
-    small = (-values.apply("Abs")).apply("Exp")
-    return (values < 0.0).where(small, small * 0.0 + 1.0) / (small + 1.0)
+    return 1.0 / ((-values).apply("Exp") + 1.0)
 
 
 def softmax(decision: "Tensor") -> "Tensor":

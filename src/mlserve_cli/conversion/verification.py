@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _SECONDS = 20.0
 _JUMP_SECONDS = 3.0
 _CALLS = 4
-# A call costs much beside its rows, in forests above all: trials grow by this factor while they take
-# a small share of the time.
+# A call costs much beside its rows, in forests above all: trials grow by this factor while they
+# take a small share of the time.
 _TRIAL_ROWS = 5
 _TRIAL_GROWTH = 8
 _TRIAL_SHARE = 0.1

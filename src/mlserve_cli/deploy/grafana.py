@@ -75,6 +75,11 @@ _PANELS = (
         "short",
         {"{{model}}": f"max by (model) (mlserve_drift_alarms{{{_CHOSEN}}})"},
     ),
+    _Panel(
+        "Quality by the labels that came",
+        "short",
+        {"{{model}} {{metric}}": f"max by (model, metric) (mlserve_quality{{{_CHOSEN}}})"},
+    ),
     _Panel("Memory", "bytes", {"{{instance}}": f"process_resident_memory_bytes{{{_SERVERS}}}"}),
     _Panel(
         "Processors in use",

@@ -60,6 +60,13 @@ def prometheus_rules() -> str:
             "{{ $value }} columns of what {{ $labels.model }} gets or predicts have drifted.",
         ),
         _rule(
+            "MlserveQuality",
+            "max by (model) (mlserve_quality_drop) > 0.05",
+            "0m",
+            "A score of {{ $labels.model }} is {{ $value | humanize }} below what it was when the "
+            "model was saved.",
+        ),
+        _rule(
             "MlserveRestarts",
             "sum by (instance) (increase(mlserve_worker_restarts_total[15m])) > 2 "
             f'or sum by (instance) (changes(process_start_time_seconds{{job="{JOB}"}}[15m])) > 2',

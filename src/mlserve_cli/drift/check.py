@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mlserve_cli.drift.asked import Asked
+from mlserve_cli.drift.beyond import Beyond, answer
 from mlserve_cli.drift.comparison import Comparison, compare
 from mlserve_cli.drift.counting.counters import count_reference
-from mlserve_cli.drift.decision import decide, fails, single_level, summary
+from mlserve_cli.drift.decision import (
+    beyond_columns_fail,
+    beyond_columns_summary,
+    decide,
+    fails,
+    single_level,
+    summary,
+)
 from mlserve_cli.drift.evaluation.columns import Judged, checks_of
 from mlserve_cli.drift.evaluation.pair import CategoryPair, NumberPair
 from mlserve_cli.drift.matching import Pair
-from mlserve_cli.drift.profile import Profile, save_profile
+from mlserve_cli.drift.profile import Profile, profile_file
 from mlserve_cli.drift.report import SCHEMA_VERSION, ColumnReport, DriftReport, Side, Verdict
 from mlserve_cli.drift.rule import Rule
 from mlserve_cli.drift.sources.interface import Field
@@ -18,15 +27,20 @@ from mlserve_cli.drift.sources.opening import open_data
 from mlserve_cli.errors import UsageError
 
 
-def drift_check(
+def drift_check(  # noqa: PLR0913 - a keyword for each question, as the command has an option
     reference: Any,
     current: Any,
     rule: Rule | None = None,
     *,
     columns: Sequence[str] | None = None,
     profile: str | Path | None = None,
+    predictions: Sequence[str] = (),
+    target: str | None = None,
+    multivariate: bool = False,
+    time: str | None = None,
+    window: int | str | None = None,
 ) -> DriftReport:
-    """Compares data with a reference, column by column.
+    """Compares data with a reference, column by column, and beyond that where it is asked to.
 
     Memory does not grow with the rows of files.
 
@@ -37,12 +51,22 @@ def drift_check(
         rule: When a difference counts as drift; None means the defaults.
         columns: Names of the columns to compare; None for all.
         profile: Where to write the reference's profile, which can take its place later.
+        predictions: Columns that hold predictions or probabilities of classes. They are corrected
+            for the number of tests among themselves and come first in the report. Probabilities
+            also tell how good the predictions probably are.
+        target: The column with the truth; where both sides have it, the quality of the predictions
+            is compared, too.
+        multivariate: Whether samples of whole rows are compared, too.
+        time: A column of the current data with times, for windows.
+        window: Rows of a window of the current data, or a span such as `1d`; each window is
+            compared, too.
 
     Raises:
-        UsageError: There is no such column, or no such format.
+        UsageError: There is no such column, no such format, or a question does not fit the data.
         InputError: The data cannot be read or compared.
     """
     rule = rule or Rule()
+    asked = Asked(predictions, target, multivariate, time, window)
     first = open_data(reference, "the reference")
     second = open_data(current, "the current data")
     if isinstance(second, Profile):
@@ -50,10 +74,14 @@ def drift_check(
             f"{second.name} is a profile; the current data are needed row by row.",
             hint="Name the profile first, and then the data.",
         )
-    comparison = compare(first, second, columns, reference_bins=profile is not None)
-    if profile is not None:
-        save_profile(profile, comparison.profile())
-    return _report(comparison, rule)
+    asked.check(first, second)
+    wanted = asked.columns(columns, first, second)
+    if profile is None:
+        return _report(compare(first, second, wanted), rule, asked)
+    with profile_file(profile) as write:
+        comparison = compare(first, second, wanted, reference_bins=True)
+        write(comparison.profile())
+    return _report(comparison, rule, asked)
 
 
 def profile_of(reference: Any, *, columns: Sequence[str] | None = None) -> Profile:
@@ -82,23 +110,19 @@ def profile_of(reference: Any, *, columns: Sequence[str] | None = None) -> Profi
     return Profile.of_counts(data.name, [field for _, field in fields], data.named, counts)
 
 
-def _report(comparison: Comparison, rule: Rule) -> DriftReport:
+def _report(comparison: Comparison, rule: Rule, asked: Asked) -> DriftReport:
     pairs = comparison.columns()
     _refuse_unused_thresholds(rule, comparison)
-    checks = [checks_of(pair, rule) for pair in pairs]
-    level = single_level(checks, rule)
-    reports = [
-        Judged(fields, pair, decided, level).report(rule)
-        for fields, pair, decided in zip(
-            comparison.compared, pairs, decide(checks, rule), strict=True
-        )
-    ]
+    reports = _judged(comparison, pairs, rule, set(asked.predictions))
     reports += [_schema_problem(pair) for pair in comparison.pairs if not pair.comparable]
-    reports.sort(key=_worst_first)
+    reports.sort(key=lambda column: (column.name not in asked.predictions, *_worst_first(column)))
+    beyond = answer(asked, comparison, pairs, rule)
+    told = beyond_columns_summary(beyond.multivariate, beyond.performance)
     return DriftReport(
         schema_version=SCHEMA_VERSION,
-        drifted=fails(reports, comparison.findings, rule),
-        summary=summary(reports, comparison.findings),
+        drifted=fails(reports, comparison.findings, rule)
+        or beyond_columns_fail(beyond.multivariate, beyond.performance, rule),
+        summary=" ".join(filter(None, [summary(reports, comparison.findings), told])),
         reference=comparison.first.name,
         current=comparison.second.name,
         reference_rows=max((counts.rows for counts in comparison.before), default=0),
@@ -106,12 +130,40 @@ def _report(comparison: Comparison, rule: Rule) -> DriftReport:
         rule=rule.summary(),
         schema=tuple(comparison.findings),
         columns=tuple(reports),
-        notes=tuple(dict.fromkeys(_notes(comparison, pairs))),
+        notes=tuple(dict.fromkeys(_notes(comparison, pairs, beyond))),
+        predictions=tuple(name for name in (c.name for c in reports) if name in asked.predictions),
+        performance=beyond.performance,
+        multivariate=beyond.multivariate,
+        course=beyond.course,
     )
 
 
-def _notes(comparison: Comparison, pairs: Sequence[NumberPair | CategoryPair]) -> list[str]:
-    notes = [*comparison.first.notes, *comparison.second.notes]
+def _judged(
+    comparison: Comparison,
+    pairs: Sequence[NumberPair | CategoryPair],
+    rule: Rule,
+    predictions: set[str],
+) -> list[ColumnReport]:
+    """The columns after the rule; predictions are corrected apart from all others.
+
+    So a few predictions, which sum up what matters, do not pay for a thousand features.
+    """
+    found = []
+    for is_prediction in (True, False):
+        places = [k for k, pair in enumerate(pairs) if (pair.name in predictions) is is_prediction]
+        checks = [checks_of(pairs[place], rule) for place in places]
+        level = single_level(checks, rule)
+        found += [
+            Judged(comparison.compared[place], pairs[place], decided, level).report(rule)
+            for place, decided in zip(places, decide(checks, rule), strict=True)
+        ]
+    return found
+
+
+def _notes(
+    comparison: Comparison, pairs: Sequence[NumberPair | CategoryPair], beyond: Beyond
+) -> list[str]:
+    notes = [*comparison.first.notes, *comparison.second.notes, *beyond.notes]
     if isinstance(comparison.first, Profile):
         found = [p.supremum for p in pairs if isinstance(p, NumberPair) and p.supremum is not None]
         error = max((distance.bound - distance.distance for distance in found), default=0.0)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mlserve_cli.drift.predictions.report import Performance
 from mlserve_cli.drift.report import Check, ColumnReport, SchemaFinding, Verdict
+from mlserve_cli.drift.rows.report import WholeRows
 from mlserve_cli.drift.rule import Rule
 from mlserve_cli.drift.statistics.correction import Correction, adjust
 
@@ -66,6 +68,27 @@ def summary(columns: Sequence[ColumnReport], schema: Sequence[SchemaFinding]) ->
     if problems:
         parts.append(f"{problems} schema problem{'s' if problems > 1 else ''}")
     return ", ".join(parts) + "."
+
+
+def beyond_columns_fail(
+    rows: WholeRows | None, performance: Performance | None, rule: Rule
+) -> bool:
+    """Whether the check fails for what no single column shows."""
+    if performance is not None and performance.drifted:
+        return True
+    return rows is not None and (rows.drifted or (rule.strict and not rows.tests))
+
+
+def beyond_columns_summary(rows: WholeRows | None, performance: Performance | None) -> str:
+    """One sentence on what no single column shows; empty where there is nothing to tell."""
+    parts = []
+    if rows is not None and rows.drifted:
+        parts.append("whole rows drifted")
+    if performance is not None and performance.drifted:
+        fell = [figure.name.replace("_", " ") for figure in performance.figures if figure.drifted]
+        parts.append(f"the predictions got worse ({', '.join(fell)})")
+    words = ", and ".join(parts)
+    return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 def _count(columns: Sequence[ColumnReport], verdict: Verdict) -> int:

@@ -74,6 +74,8 @@ def match_columns(
         UsageError: Neither side has a wanted column.
         InputError: Columns have no names on one side and their numbers differ, or names repeat.
     """
+    if wanted is not None and not wanted:
+        raise UsageError("No columns are named, and so there is nothing to compare.")
     _refuse_repeated(reference)
     _refuse_repeated(current)
     if not (reference.named and current.named):

@@ -4,7 +4,8 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,8 +163,12 @@ def _axis(content: dict[str, Any]) -> Axis:
     return kinds[content.pop("type")](**content)
 
 
-def save_profile(path: str | Path, profile: Profile) -> None:
-    """Writes a profile; the file appears whole or not at all.
+@contextmanager
+def profile_file(path: str | Path) -> Iterator[Callable[[Profile], None]]:
+    """Opens a file for a profile that is yet to be made, so that a bad path shows before the work.
+
+    Yields:
+        A function that takes the profile. The file appears when the `with` block is left normally.
 
     Raises:
         UsageError: It cannot be written there.
@@ -171,6 +176,23 @@ def save_profile(path: str | Path, profile: Profile) -> None:
     """
     from mlserve_cli.tables.sink import Sink
 
+    with Sink(path) as sink:
+        sink.begin()
+        yield lambda profile: sink.write(_content(profile))
+
+
+def save_profile(path: str | Path, profile: Profile) -> None:
+    """Writes a profile; the file appears whole or not at all.
+
+    Raises:
+        UsageError: It cannot be written there.
+        EngineError: The disk is full or failed.
+    """
+    with profile_file(path) as write:
+        write(profile)
+
+
+def _content(profile: Profile) -> bytes:
     index = {
         "profile_version": PROFILE_VERSION,
         "name": profile.name,
@@ -185,8 +207,7 @@ def save_profile(path: str | Path, profile: Profile) -> None:
         array = io.BytesIO()
         np.save(array, profile.numbers)
         archive.writestr(_entry(_ARRAYS), array.getvalue())
-    with Sink(path) as sink:
-        sink.write(content.getvalue())
+    return content.getvalue()
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

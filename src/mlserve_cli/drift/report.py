@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from mlserve_cli.drift.course.report import Course
+from mlserve_cli.drift.predictions.report import Performance
+from mlserve_cli.drift.rows.report import WholeRows
+from mlserve_cli.drift.rule_summary import RuleSummary
+
 # Version of the JSON form; it grows when a field changes its meaning or goes.
 SCHEMA_VERSION = 1
 
@@ -260,31 +265,6 @@ class ColumnReport:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleSummary:
-    """The rule that decided.
-
-    Attributes:
-        method: How distributions were compared.
-        alpha: Level of significance.
-        correction: How p-values were adjusted for many checks.
-        min_effect: Effect from which a distribution counts as drifted, where a column has no
-            threshold of its own.
-        min_share: Share of rows from which missing, infinite, out-of-range values and new
-            categories count.
-        max_drifted_share: Share of drifted columns that is still accepted.
-        strict: Whether insufficient data and every schema difference count as drift.
-    """
-
-    method: str
-    alpha: float
-    correction: str
-    min_effect: float
-    min_share: float
-    max_drifted_share: float
-    strict: bool
-
-
-@dataclass(frozen=True, slots=True)
 class DriftReport:
     """The result of a drift check; true where there is drift.
 
@@ -298,8 +278,12 @@ class DriftReport:
         current_rows: Rows of the current data.
         rule: The rule that decided.
         schema: Differences between the columns of both sides.
-        columns: All compared columns, the worst first.
+        columns: All compared columns: predictions first, and then the worst first.
         notes: Remarks on the whole check, one sentence each.
+        predictions: Names of the columns that hold predictions.
+        performance: How good they are on both sides; None where that cannot be told.
+        multivariate: Whole rows compared; None where nobody asked.
+        course: The current data in windows; None where nobody asked.
     """
 
     schema_version: int
@@ -313,6 +297,10 @@ class DriftReport:
     schema: tuple[SchemaFinding, ...]
     columns: tuple[ColumnReport, ...]
     notes: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
+    performance: Performance | None = None
+    multivariate: WholeRows | None = None
+    course: Course | None = None
 
     def __bool__(self) -> bool:
         return self.drifted

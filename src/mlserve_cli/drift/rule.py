@@ -3,35 +3,14 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from typing import Any, Self
 
-from mlserve_cli.drift.report import RuleSummary
+from mlserve_cli.drift.choices import Method
+from mlserve_cli.drift.rule_summary import RuleSummary
 from mlserve_cli.drift.statistics.correction import Correction
 from mlserve_cli.errors import UsageError
 
-
-class Method(StrEnum):
-    """How the distributions of a column are compared.
-
-    AUTO: Kolmogorov-Smirnov and chi-squared on quantile bins for numbers, chi-squared for
-    categories. KS, CVM, AD: the Kolmogorov-Smirnov, Cramer-von Mises or Anderson-Darling test.
-    CHI2: chi-squared, with total variation as its effect. PSI, JS, HELLINGER: chi-squared, with the
-    population stability index, Jensen-Shannon or Hellinger distance as its effect. WASSERSTEIN,
-    ENERGY: tested as AUTO does, with that distance in units of the reference's standard deviation
-    (robust) as its effect. Categories have no order: methods that need one use AUTO for them.
-    """
-
-    AUTO = "auto"
-    KS = "ks"
-    PSI = "psi"
-    WASSERSTEIN = "wasserstein"
-    JS = "js"
-    CHI2 = "chi2"
-    HELLINGER = "hellinger"
-    ENERGY = "energy"
-    CVM = "cvm"
-    AD = "ad"
+__all__ = ["Method", "Rule"]
 
 
 @dataclass(frozen=True, slots=True)

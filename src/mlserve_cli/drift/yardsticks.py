@@ -1,6 +1,7 @@
 """What single columns are compared with again and again, at the price of few bins."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from mlserve_cli.drift.profile import Profile
 from mlserve_cli.drift.report import Kind
 from mlserve_cli.drift.sources.arrays import ColumnsDataset
 from mlserve_cli.drift.sources.interface import Field, Texts
+from mlserve_cli.drift.sources.opening import open_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,14 +48,40 @@ def yardsticks_of_file(path: "Path", names: Sequence[str], *, named: bool) -> di
 
     data = open_path(path)
     if isinstance(data, Profile):
-        counts = zip(data.fields, data.counts(), strict=True)
-        known = {f.name: Profile.of_counts(data.name, [f], True, [c]) for f, c in counts}
-        return {name: known[name] for name in names if name in known}
+        return _parts(data, names, named=named)
     places = {field.name: place for place, field in enumerate(data.fields)}
     if not named and len(names) == len(data.fields):
         places = {name: place for place, name in enumerate(names)}
     wanted = {name: places[name] for name in names if name in places}
     return dict(_counted(data, wanted))
+
+
+def _parts(profile: Profile, names: Sequence[str], *, named: bool) -> dict[str, Profile]:
+    fields = list(profile.fields)
+    if not named and len(names) == len(fields):
+        fields = [replace(field, name=name) for field, name in zip(fields, names, strict=True)]
+    counts = zip(fields, profile.counts(), strict=True)
+    known = {f.name: Profile.of_counts(profile.name, [f], True, [c]) for f, c in counts}
+    return {name: known[name] for name in names if name in known}
+
+
+def small_profile(data: Any, name: str) -> Profile:
+    """A profile with as few bins as windows need; without times, which move on by nature.
+
+    Args:
+        data: See `open_data`.
+        name: What to call it.
+
+    Raises:
+        InputError: The data cannot be read, or hold values that cannot be compared.
+    """
+    dataset = open_data(data, name)
+    if isinstance(dataset, Profile):
+        return dataset
+    places = {field.name: place for place, field in enumerate(dataset.fields)}
+    columns = list(dict(_counted(dataset, places)).values())
+    counts = [counter for column in columns for counter in column.counts()]
+    return Profile.of_counts(name, [column.fields[0] for column in columns], dataset.named, counts)
 
 
 def yardsticks_of_rows(

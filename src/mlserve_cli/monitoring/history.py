@@ -2,19 +2,18 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import msgspec
 
 from mlserve_cli.errors import InputError
-from mlserve_cli.monitoring.histogram import Histogram
+from mlserve_cli.monitoring.drift_state import DriftState
+from mlserve_cli.monitoring.traffic import MINUTE, Minute, Subject, Totals, Traffic
 
 HISTORY_NAME = "history.sqlite"
-MINUTE = 60
-_FORMAT = 1
+_FORMAT = 2
 _KEPT_SECONDS = 30 * 86_400
 _KEPT_ROWS = 500_000
 # Between two looks for what is too old.
@@ -27,93 +26,17 @@ _TABLES = f"""
         PRIMARY KEY (minute, model, version)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS servers (server TEXT PRIMARY KEY, changed INTEGER, totals BLOB);
+    CREATE TABLE IF NOT EXISTS drift (
+        model TEXT, version TEXT, changed INTEGER, state BLOB, PRIMARY KEY (model, version)
+    );
     PRAGMA user_version = {_FORMAT};
     COMMIT;
 """
 
 
-class Subject(NamedTuple):
-    """Who answered: a version of a model.
-
-    Attributes:
-        model: Its name; empty for requests that no model answered.
-        version: Its version as a text.
-    """
-
-    model: str
-    version: str
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What was asked and answered in some time.
-
-    Attributes:
-        requests: How many were answered.
-        rows: How many rows were scored.
-        client_errors: How many requests were refused (status 4xx).
-        server_errors: How many failed by the server's fault (status 5xx).
-        seconds: Sum of their durations.
-        buckets: How many durations fell into which bucket of `histogram.FINE_SECONDS`.
-    """
-
-    requests: int = 0
-    rows: int = 0
-    client_errors: int = 0
-    server_errors: int = 0
-    seconds: float = 0.0
-    buckets: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def errors(self) -> int:
-        """Requests that were not answered well."""
-        return self.client_errors + self.server_errors
-
-    @property
-    def latency(self) -> Histogram:
-        """The durations."""
-        histogram = Histogram(total=self.seconds)
-        for bucket, count in self.buckets.items():
-            histogram.counts[bucket] = count
-        return histogram
-
-    def add(self, other: "Traffic", sign: int = 1) -> None:
-        """Adds other traffic, or with -1 takes it off again."""
-        self.requests += sign * other.requests
-        self.rows += sign * other.rows
-        self.client_errors += sign * other.client_errors
-        self.server_errors += sign * other.server_errors
-        self.seconds += sign * other.seconds
-        for bucket, count in other.buckets.items():
-            self.buckets[bucket] = self.buckets.get(bucket, 0) + sign * count
-            if not self.buckets[bucket]:
-                del self.buckets[bucket]
-
-    def copy(self) -> "Traffic":
-        """The same, to be changed."""
-        found = Traffic()
-        found.add(self)
-        return found
-
-
-class Minute(NamedTuple):
-    """What one version of a model did in a minute.
-
-    Attributes:
-        start: When it began, in seconds since 1970.
-        subject: The model and its version.
-        traffic: What it did.
-    """
-
-    start: int
-    subject: Subject
-    traffic: Traffic
-
-
-Totals = Mapping[Subject, Traffic]
-
 _decode_traffic = msgspec.msgpack.Decoder(Traffic).decode
 _decode_totals = msgspec.msgpack.Decoder(list[tuple[Subject, Traffic]]).decode
+_decode_drift = msgspec.msgpack.Decoder(DriftState).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -138,11 +61,11 @@ class History:
         )
         # A crash of the machine loses the last seconds, never the file.
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-        if _format_of(self._database) != _FORMAT:
-            self._database.executescript(_TABLES)
+        _make_tables(self._database)
         self._server = server
         self._before = self._stored_totals()
         self._tidied = 0.0
+        self._drift: dict[Subject, DriftState] = {}
 
     def add(self, totals: Totals, now: float) -> None:
         """Adds what has been done since the last call, also by a process that has died since.
@@ -170,9 +93,29 @@ class History:
                 (self._server, int(now), _encode(list(totals.items()))),
             )
         self._before = {subject: traffic.copy() for subject, traffic in totals.items()}
-        if now - self._tidied >= _TIDY_SECONDS:
+        # The clock may be set back.
+        if abs(now - self._tidied) >= _TIDY_SECONDS:
             self._tidied = now
             self._tidy(int(now))
+
+    def add_drift(self, states: Iterable[DriftState], now: float) -> None:
+        """Keeps what is known of the drift of models, in the place of what was known before.
+
+        Args:
+            states: Of those that are watched.
+            now: Seconds since 1970.
+
+        Raises:
+            sqlite3.Error: It cannot be written; the next call adds it.
+        """
+        new = {Subject(state.model, state.version): state for state in states}
+        changed = [
+            (*key, int(now), _encode(s)) for key, s in new.items() if self._drift.get(key) != s
+        ]
+        if changed:
+            with self._transaction():
+                self._database.executemany("REPLACE INTO drift VALUES (?, ?, ?, ?)", changed)
+        self._drift = new
 
     def close(self) -> None:
         """Lets the file go."""
@@ -216,7 +159,11 @@ class History:
             "ORDER BY minute DESC LIMIT 1 OFFSET ?), 0))",
             (now - _KEPT_SECONDS, _KEPT_ROWS),
         )
-        self._database.execute("DELETE FROM servers WHERE changed < ?", (now - _KEPT_SECONDS,))
+        for table in ("servers", "drift"):
+            self._database.execute(
+                f"DELETE FROM {table} WHERE changed < ?",  # noqa: S608
+                (now - _KEPT_SECONDS,),
+            )
 
 
 def read_history(folder: str | Path, since: float = 0.0) -> list[Minute]:
@@ -229,7 +176,39 @@ def read_history(folder: str | Path, since: float = 0.0) -> list[Minute]:
     Raises:
         InputError: There is no history, or it cannot be read.
     """
-    path = Path(folder) / HISTORY_NAME
+    with _reading(Path(folder)) as database:
+        if database is None:
+            return []
+        rows = database.execute(
+            "SELECT * FROM minutes WHERE minute > ? ORDER BY minute", (since - MINUTE,)
+        )
+        return [
+            Minute(minute, Subject(model, version), _decode_traffic(traffic))
+            for minute, model, version, traffic in rows
+        ]
+
+
+def read_drift(folder: str | Path) -> list[DriftState]:
+    """What was known last of the drift of models, by name and version.
+
+    Args:
+        folder: Of the records.
+
+    Raises:
+        InputError: There is no history, or it cannot be read.
+    """
+    with _reading(Path(folder)) as database:
+        # Older servers did not keep it.
+        if database is None or _format_of(database) < _FORMAT:
+            return []
+        rows = database.execute("SELECT state FROM drift ORDER BY model, length(version), version")
+        return [_decode_drift(state) for (state,) in rows]
+
+
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[sqlite3.Connection | None]:
+    """The database of a folder; None where it is just being made."""
+    path = folder / HISTORY_NAME
     if not path.is_file():
         raise InputError(
             f"There is no history in {folder}.",
@@ -239,31 +218,26 @@ def read_history(folder: str | Path, since: float = 0.0) -> list[Minute]:
         with contextlib.closing(sqlite3.connect(path, timeout=_LOCKED_SECONDS)) as database:
             database.execute("PRAGMA query_only = ON")
             found = _format_of(database)
-            if found > _FORMAT:
-                raise InputError(
-                    f"{path} has format {found}; this mlserve reads up to {_FORMAT}.",
-                    hint="Upgrade with: pip install --upgrade mlserve-cli",
-                )
-            if not found:
-                # It is just being made.
-                return []
-            rows = database.execute(
-                "SELECT * FROM minutes WHERE minute > ? ORDER BY minute", (since - MINUTE,)
-            )
-            return [
-                Minute(minute, Subject(model, version), _decode_traffic(traffic))
-                for minute, model, version, traffic in rows
-            ]
+            _refuse_later(path, found)
+            yield database if found else None
     except (sqlite3.Error, msgspec.DecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
 
 
-def together(traffics: Iterable[Traffic]) -> Traffic:
-    """All of it in one."""
-    found = Traffic()
-    for traffic in traffics:
-        found.add(traffic)
-    return found
+def _refuse_later(path: Path, found: int) -> None:
+    if found > _FORMAT:
+        raise InputError(
+            f"{path} has format {found}; this mlserve reads up to {_FORMAT}.",
+            hint="Upgrade with: pip install --upgrade mlserve-cli",
+        )
+
+
+def _make_tables(database: sqlite3.Connection) -> None:
+    found = _format_of(database)
+    if found > _FORMAT:
+        raise sqlite3.DatabaseError(f"it has the later format {found}")
+    if found < _FORMAT:
+        database.executescript(_TABLES)
 
 
 def _format_of(database: sqlite3.Connection) -> int:

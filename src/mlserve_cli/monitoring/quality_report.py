@@ -1,26 +1,24 @@
 """How good predictions were, once the truth is known: figures, intervals, classes, time."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlserve_cli.errors import InputError
+from mlserve_cli.monitoring.judged import Judged, classified, regressed
 from mlserve_cli.monitoring.weighted_figures import (
     Classified,
     FiguresOf,
     classification_figures,
     confusion,
     f1_scores,
-    regression_figures,
 )
 from mlserve_cli.signature import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from mlserve_cli.signature import Label
 
 # Metrics of which more is better, and on a scale that ends at 1.
 SCORES = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "r2")
@@ -141,35 +139,6 @@ class QualityReport:
         return tuple(f for f in self.figures if f.drop is not None and f.drop > max_drop)
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Predictions and what was true.
-
-    Attributes:
-        task: Classification or regression.
-        truth: True labels or values, none of them missing, shape `(rows,)`.
-        predicted: Predicted labels or values, shape `(rows,)`.
-        probabilities: Shape `(rows, classes)`; None where they are not known.
-        classes: Classes in the order of the probabilities.
-        times: When each was predicted, in seconds since 1970; None where that is not known.
-        model: Name of the model.
-        version: Its version.
-        stored: Metrics when it was saved, by name.
-        unmatched: Rows of the truth for which there is no prediction.
-    """
-
-    task: Task
-    truth: Sequence[Any]
-    predicted: Sequence[Any]
-    probabilities: "NDArray[np.float64] | None" = None
-    classes: "Sequence[Label]" = ()
-    times: "NDArray[np.float64] | None" = None
-    model: str = ""
-    version: int = 0
-    stored: Mapping[str, float] = field(default_factory=dict)
-    unmatched: int = 0
-
-
 def quality_report(judged: Judged, seed: int = 0) -> QualityReport:
     """How good predictions were.
 
@@ -186,8 +155,8 @@ def quality_report(judged: Judged, seed: int = 0) -> QualityReport:
     count = len(judged.truth)
     if not count:
         raise InputError("There is no prediction whose truth is known.")
-    rows = None if judged.task is Task.REGRESSION else _classified(judged)
-    figures_of = _regression(judged) if rows is None else classification_figures(rows)
+    rows = None if judged.task is Task.REGRESSION else classified(judged)
+    figures_of = regressed(judged) if rows is None else classification_figures(rows)
     intervals = _intervals(figures_of, count, np.random.default_rng(seed))
     everything = figures_of(np.ones(count))
     bins = () if rows is None else _calibration(rows)
@@ -203,38 +172,6 @@ def quality_report(judged: Judged, seed: int = 0) -> QualityReport:
         _periods(figures_of, judged.times),
         judged.unmatched,
     )
-
-
-def label_text(label: object) -> str:
-    """A label as a text that is the same whether it was read as an integer, a float or text."""
-    if isinstance(label, float) and label.is_integer():
-        return str(int(label))
-    return str(label)
-
-
-def _classified(judged: Judged) -> Classified:
-    truth = [label_text(label) for label in judged.truth]
-    predicted = [label_text(label) for label in judged.predicted]
-    known = [label_text(label) for label in judged.classes]
-    names = known + sorted({*truth, *predicted} - set(known))
-    places = {name: place for place, name in enumerate(names)}
-    # A class that the model does not know has no probability.
-    usable = judged.probabilities is not None and len(names) == len(known)
-    return Classified(
-        names,
-        np.array([places[label] for label in truth], np.intp),
-        np.array([places[label] for label in predicted], np.intp),
-        judged.probabilities if usable else None,
-    )
-
-
-def _regression(judged: Judged) -> FiguresOf:
-    try:
-        truth = np.array(judged.truth, np.float64)
-        predicted = np.array(judged.predicted, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The truth of a regression holds numbers: {error}.") from error
-    return regression_figures(truth, predicted)
 
 
 def _intervals(

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlserve_cli.errors import InputError
-from mlserve_cli.monitoring.history import MINUTE, Minute, Subject, Traffic, read_history, together
+from mlserve_cli.monitoring.drift_state import DriftState
+from mlserve_cli.monitoring.feedback.realised import RealisedQuality, realised_quality
+from mlserve_cli.monitoring.history import read_drift, read_history
+from mlserve_cli.monitoring.traffic import MINUTE, Minute, Subject, Traffic, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Summary:
         models: Each version of each model.
         minutes: Every minute in which something was answered.
         window: Of the latest recorded rows, where it was asked for.
+        drift: What is known of the drift of each version of each model.
+        quality: How good the latest predictions with a label were, likewise.
     """
 
     source: str
@@ -120,6 +125,8 @@ class Summary:
     models: tuple[ModelTraffic, ...]
     minutes: tuple[Point, ...]
     window: LatestLatency | None = None
+    drift: tuple[DriftState, ...] = ()
+    quality: tuple[RealisedQuality, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,8 @@ class Observation:
         until: When it was asked.
         totals: All that it counted.
         minutes: What it did minute by minute, as far back as it was asked for.
+        drift: What is known of the drift of its models.
+        quality: How good the latest predictions with a label were.
     """
 
     source: str
@@ -139,6 +148,8 @@ class Observation:
     until: float
     totals: Mapping[Subject, Traffic]
     minutes: Sequence[Minute]
+    drift: Sequence[DriftState] = ()
+    quality: Sequence[RealisedQuality] = ()
 
 
 def observe_history(folder: str | Path, since: float = 0.0) -> Observation:
@@ -155,7 +166,8 @@ def observe_history(folder: str | Path, since: float = 0.0) -> Observation:
     now = time.time()
     until = min(now, minutes[-1].start + MINUTE) if minutes else now
     started = max(since, minutes[0].start) if minutes else now
-    return Observation(str(folder), started, until, _totals(minutes), minutes)
+    drift, quality = read_drift(folder), realised_quality(folder)
+    return Observation(str(folder), started, until, _totals(minutes), minutes, drift, quality)
 
 
 def summarize(observation: Observation, model: str | None = None) -> Summary:
@@ -191,6 +203,8 @@ def summarize(observation: Observation, model: str | None = None) -> Summary:
         _figures(Subject(name, version), together(totals.values()), span),
         tuple(_figures(subject, traffic, span) for subject, traffic in totals.items()),
         tuple(_point(start, together(parts)) for start, parts in sorted(found.items())),
+        drift=tuple(s for s in observation.drift if is_wanted(Subject(s.model, s.version))),
+        quality=tuple(q for q in observation.quality if is_wanted(Subject(q.model, q.version))),
     )
 
 
@@ -213,7 +227,7 @@ def since_minutes(observation: Observation, since: float) -> Observation:
     if first <= observation.started < first + MINUTE:
         first = observation.started
     started = min(max(since, first), observation.until)
-    return Observation(observation.source, started, observation.until, _totals(minutes), minutes)
+    return replace(observation, started=started, totals=_totals(minutes), minutes=minutes)
 
 
 def _figures(subject: Subject, traffic: Traffic, span: float) -> ModelTraffic:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mlserve_cli.drift.course.report import ColumnCourse
 from mlserve_cli.drift.report import ColumnReport
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -32,6 +33,15 @@ def bars(column: ColumnReport, width: int, *, ascii_only: bool = False) -> tuple
     levels = _LETTERS if ascii_only else _BLOCKS
     reference, current = ("".join(_bar(one, highest, levels) for one in side) for side in shares)
     return reference, current
+
+
+def line(course: ColumnCourse, width: int, *, ascii_only: bool = False) -> str:
+    """A column's distance in each window; neighbours share a character, and the largest counts."""
+    each = max(1, -(-len(course.values) // width))
+    values = [max(course.values[k : k + each]) for k in range(0, len(course.values), each)]
+    top = max([*values, *course.thresholds], default=0.0)
+    levels = _LETTERS if ascii_only else _BLOCKS
+    return "".join(levels[0] if value <= 0 else _bar(value, top, levels) for value in values)
 
 
 def _merged(counts: Sequence[int], width: int) -> Sequence[int]:

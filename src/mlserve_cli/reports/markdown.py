@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from mlserve_cli.drift.course.report import ColumnCourse
 from mlserve_cli.drift.report import ColumnReport, DriftReport, SchemaFinding, Verdict
+from mlserve_cli.reports.bars import line
 from mlserve_cli.reports.legible import legible
+from mlserve_cli.reports.sections import Section, performance_section, sections
 from mlserve_cli.reports.wording import (
     effect_against_threshold,
     effect_name,
@@ -20,6 +23,7 @@ _SHOWN_COLUMNS = 40
 _SHOWN_FINDINGS = 20
 _NAME_CHARACTERS = 60
 _REMARKS_CHARACTERS = 200
+_LINE_CHARACTERS = 24
 _SIGNS = {
     Verdict.SCHEMA_PROBLEM: "🟣",
     Verdict.DRIFT: "🔴",
@@ -52,7 +56,9 @@ def render_markdown(report: DriftReport) -> str:
             f"{code(report.current)} ({report.current_rows:,} rows)"
         ),
         *_schema(report.schema),
-        *_columns(report.columns),
+        *_predictions(report),
+        *_columns(report.columns[len(report.predictions) :]),
+        *(block for section in sections(report, _drawn) for block in _section(section)),
         *(paragraph(note) for note in report.notes),
         *_folded("How it was decided", paragraph(rule_in_words(report))),
     ]
@@ -67,6 +73,35 @@ def _schema(findings: Sequence[SchemaFinding]) -> Iterator[str]:
     if hidden > 0:
         lines.append(f"- ... and {hidden:,} more differences")
     yield "\n".join(["**Schema**", "", *lines])
+
+
+def _predictions(report: DriftReport) -> Iterator[str]:
+    """What is said of predictions, before all other columns."""
+    columns = report.columns[: len(report.predictions)]
+    if not columns:
+        return
+    yield "**Predictions**"
+    yield _table(columns[:_SHOWN_COLUMNS])
+    yield from _rest(columns[_SHOWN_COLUMNS:])
+    if report.performance is not None:
+        yield from _section(performance_section(report.performance))
+    yield "**Other columns**"
+
+
+def _drawn(course: ColumnCourse) -> str:
+    return line(course, _LINE_CHARACTERS)
+
+
+def _section(section: Section) -> Iterator[str]:
+    """A table beyond columns, with its heading and remarks."""
+    yield f"**{prose(section.title, _REMARKS_CHARACTERS)}**"
+    if section.rows:
+        lines = [_row([prose(f"{text[0].upper()}{text[1:]}") for text in section.headings])]
+        lines.append(f"|{'---|' * len(section.headings)}")
+        for first, *cells in section.rows:
+            lines.append(_row([code(first), *(prose(cell, _REMARKS_CHARACTERS) for cell in cells)]))
+        yield "\n".join(lines)
+    yield from (prose(remark, _REMARKS_CHARACTERS) for remark in section.remarks)
 
 
 def _columns(columns: Sequence[ColumnReport]) -> Iterator[str]:

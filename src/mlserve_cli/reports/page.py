@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlserve_cli.drift.evaluation.shares import share
 from mlserve_cli.drift.report import QUANTILES, DriftReport, Verdict
-from mlserve_cli.reports import plots, wording
+from mlserve_cli.reports import course_plot, plots, sections, wording
 from mlserve_cli.reports.legible import legible
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def render_html(report: DriftReport) -> str:
             report=report,
             columns=report.columns[:_SHOWN_COLUMNS],
             hidden=report.columns[_SHOWN_COLUMNS:],
+            courses=report.course.columns[:_SHOWN_COLUMNS] if report.course else (),
             style=style,
             script=script,
             policy=_policy(style, script),
@@ -72,9 +73,13 @@ def _environment() -> "Environment":
     environment.globals |= {
         "bar_length": _bar_length,
         "median": QUANTILES.index(0.5),
+        "course_height": course_plot.HEIGHT,
+        "course_plot": course_plot.course_plot,
+        "course_width": course_plot.WIDTH,
         "plot": plots.plot,
         "plot_height": plots.HEIGHT,
         "plot_width": plots.WIDTH,
+        "sections": sections,
         "severities": {verdict: verdict.severity for verdict in Verdict},
         "wording": wording,
     }

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mlserve_cli.reports.plain_table import plain_table
 from mlserve_cli.signature import Task
 
 if TYPE_CHECKING:
@@ -38,18 +39,10 @@ def quality_view(report: "QualityReport", max_drop: float | None = None) -> Rend
     return Group(*parts)
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False)
-    table.add_column(headings[0], overflow="fold")
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
 def _figures(report: "QualityReport", max_drop: float | None) -> Table:
     has_stored = any(figure.stored is not None for figure in report.figures)
     more = ("at save", "fell by") if has_stored else ()
-    table = _table("metric", "value", "95 % interval", *more)
+    table = plain_table("metric", "value", "95 % interval", *more)
     for figure in report.figures:
         interval = f"{figure.low:.4g} to {figure.high:.4g}"
         cells: list[RenderableType] = [figure.name, f"{figure.value:.4g}", interval]
@@ -70,7 +63,7 @@ def _drop(figure: "Figure", max_drop: float | None) -> Text:
 
 
 def _classes(report: "QualityReport") -> Table:
-    table = _table("class", "rows", "precision", "recall", "f1")
+    table = plain_table("class", "rows", "precision", "recall", "f1")
     by_rows = sorted(report.classes, key=lambda one: -one.rows)
     for one in by_rows[:_SHOWN_CLASSES]:
         figures = (one.precision, one.recall, one.f1)
@@ -82,7 +75,7 @@ def _classes(report: "QualityReport") -> Table:
 
 
 def _calibration(report: "QualityReport") -> RenderableType:
-    table = _table("probability of the prediction", "rows", "mean", "right")
+    table = plain_table("probability of the prediction", "rows", "mean", "right")
     for one in report.calibration:
         bounds = f"{one.low:.1f} to {one.high:.1f}"
         table.add_row(bounds, f"{one.rows:,}", f"{one.probability:.3f}", f"{one.accuracy:.3f}")
@@ -100,7 +93,7 @@ def _periods(report: "QualityReport") -> Table:
     names = [name for name in wanted if any(name in period.figures for period in shown)]
     is_hourly = any(period.time % (24 * _HOUR) for period in report.periods)
     style = "%Y-%m-%d %H:00" if is_hourly else "%Y-%m-%d"
-    table = _table("time (UTC)", "rows", *names)
+    table = plain_table("time (UTC)", "rows", *names)
     for period in shown:
         figures = [period.figures.get(name) for name in names]
         table.add_row(

@@ -9,6 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mlserve_cli.reports.model_state import drift_table, quality_table
+from mlserve_cli.reports.plain_table import plain_table
+
 if TYPE_CHECKING:
     from mlserve_cli.monitoring.summary import LatestLatency, ModelTraffic, Point, Summary
 
@@ -37,26 +40,26 @@ def traffic_view(
     if len(named) > 1:
         named.append((_ALL, summary.total))
     # Two tables, since one would be too wide for many a terminal.
-    counts = _table(("model", *_COUNTS, *(() if rates is None else ("now/s",))))
-    durations = _table(("latency", *_DURATIONS))
+    now = () if rates is None else ("now/s",)
+    counts = plain_table("model", *_COUNTS, *now, first_characters=len(_NOBODY))
+    durations = plain_table("latency", *_DURATIONS, first_characters=len(_NOBODY))
     for name, model in named:
         style = "bold" if name == _ALL else ""
-        now = [] if rates is None else [_now(name, rates)]
-        counts.add_row(name, *_counts(model), *now, style=style)
+        rate = [] if rates is None else [_now(name, rates)]
+        counts.add_row(name, *_counts(model), *rate, style=style)
         durations.add_row(name, *_durations(model), style=style)
     if summary.window is not None:
         durations.add_row(*_window(summary.window))
     parts: list[RenderableType] = [Text(_heading(summary)), "", counts, "", durations]
     lines = _lines(summary.minutes, ascii_only=ascii_only)
-    return Group(*parts, *(["", lines] if lines is not None else []))
-
-
-def _table(headings: Sequence[str]) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False)
-    table.add_column(headings[0], overflow="fold", min_width=len(_NOBODY))
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
+    if lines is not None:
+        parts += ["", lines]
+    # The longest last: it is what a small screen may cut.
+    if summary.drift:
+        parts += ["", drift_table(summary.drift)]
+    if summary.quality:
+        parts += ["", quality_table(summary.quality)]
+    return Group(*parts)
 
 
 def _heading(summary: "Summary") -> str:

@@ -162,12 +162,17 @@ def rule_in_words(report: DriftReport) -> str:
     rule = report.rule
     corrected = _CORRECTIONS.get(rule.correction)
     adjusted = f" after {corrected}'s correction" if corrected else ", without a correction"
-    return (
+    words = (
         f"A column has drifted where a check is significant at {rule.alpha:g}{adjusted} and its "
         f"effect reaches its threshold: {rule.min_effect:g} for distributions (method "
         f"{rule.method}; columns may have their own), {share(rule.min_share)} of rows for missing, "
         "infinite and out-of-range values and new categories."
     )
+    if corrected and report.predictions:
+        words += " Predictions are corrected apart from all other columns."
+    if report.multivariate is not None or (report.performance and report.performance.target):
+        words += " Drift of whole rows and worse predictions fail the check by themselves."
+    return words
 
 
 def tally(columns: Sequence[ColumnReport]) -> list[tuple[Verdict, int]]:

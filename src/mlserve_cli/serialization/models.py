@@ -15,6 +15,7 @@ from mlserve_cli.serialization.repository import Artifact, ModelRepository, open
 from mlserve_cli.signature import Column
 
 DEFAULT_MODELS = "models"
+_SUFFIXES = frozenset({".joblib", ".pkl", ".pickle", ".skops", ".onnx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,23 @@ def _open_folder(folder: Path) -> Artifact | ModelFile:
     versions = ModelRepository(folder.parent).versions(folder.name)
     if versions:
         return open_artifact(folder / str(versions[-1]))
+    files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    if len(files) == 1:
+        # Platforms put a folder where they are given one, with a file that is always called model.
+        name = folder.resolve().name if files[0].stem == "model" else files[0].stem
+        return ModelFile(files[0], detect_format(files[0]), name)
+    names = ModelRepository(folder).names()
+    if len(names) == 1:
+        return ModelRepository(folder).get(names[0])
+    several = [path.name for path in files] or names
+    if several:
+        raise ModelNotFoundError(
+            f"{folder} holds several models: {', '.join(several)}.",
+            hint=f"Name one of them: {folder / several[0]}",
+        )
     raise ModelNotFoundError(
-        f"{folder} is a folder without a model: expected {MANIFEST_NAME} (written by mlserve save) "
-        f"or {MLMODEL_NAME} (written by MLflow) in it."
+        f"{folder} is a folder without a model: expected {MANIFEST_NAME} (written by mlserve "
+        f"save), {MLMODEL_NAME} (written by MLflow) or one model file in it."
     )
 
 
@@ -98,7 +113,7 @@ def _only_model(repository: ModelRepository) -> Artifact:
 
 
 def _nothing_there(text: str, repository: ModelRepository) -> Artifact:
-    if "/" in text or Path(text).suffix in {".joblib", ".pkl", ".pickle", ".skops", ".onnx"}:
+    if "/" in text or Path(text).suffix in _SUFFIXES:
         name, _, version = text.partition("/")
         if version.isdecimal():
             return repository.get(name, int(version))

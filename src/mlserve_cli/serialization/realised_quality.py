@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlserve_cli.errors import InputError, ModelNotFoundError, UsageError
-from mlserve_cli.monitoring.quality_report import Judged, QualityReport, quality_report
+from mlserve_cli.monitoring.judged import Judged
+from mlserve_cli.monitoring.quality_report import QualityReport, quality_report
 from mlserve_cli.monitoring.records.reading import RecordFile, record_files
 from mlserve_cli.serialization.repository import ModelRepository
 from mlserve_cli.serialization.truth_join import REQUEST_ID, ROW, TIME, TRUTH, Truth, join_truth

@@ -1,5 +1,6 @@
 """The rows given at save: read, split from their target, kept as reference and example."""
 
+import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlserve_cli.errors import SignatureError, UsageError
+from mlserve_cli.drift.profile import save_profile
+from mlserve_cli.drift.yardsticks import small_profile
+from mlserve_cli.errors import InputError, SignatureError, UsageError
 from mlserve_cli.tables import read_table, write_parquet
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 REFERENCE_ROWS = 100_000
 
 REFERENCE_NAME = "reference.parquet"
+PROFILE_NAME = "reference.profile"
 EXAMPLE_NAME = "example.json"
 
 
@@ -79,11 +83,18 @@ def read_rows(
     return Rows(frame.drop(columns=target), frame[target])
 
 
-def write_reference(folder: Path, inputs: "pd.DataFrame", signature: "Signature") -> None:
-    """Writes the reference sample and an example request body into an artifact's folder."""
-    write_parquet(inputs, folder / REFERENCE_NAME)
-    complete = inputs.dropna()
-    row = (complete if len(complete) else inputs).iloc[0]
+def write_reference(folder: Path, rows: Rows, signature: "Signature") -> None:
+    """Writes what is kept of the rows into an artifact's folder.
+
+    That are a sample, a profile of all of them, and an example of a request's body.
+    """
+    sample = rows.sample()
+    write_parquet(sample, folder / REFERENCE_NAME)
+    # Whole numbers that doubles do not tell apart cannot be watched; the model can be saved.
+    with contextlib.suppress(InputError):
+        save_profile(folder / PROFILE_NAME, small_profile(rows.inputs, "the reference"))
+    complete = sample.dropna()
+    row = (complete if len(complete) else sample).iloc[0]
     values = {name: _json_value(row[name]) for name in signature.names}
     body = msgspec.json.encode({"rows": [values]})
     (folder / EXAMPLE_NAME).write_bytes(msgspec.json.format(body, indent=2) + b"\n")

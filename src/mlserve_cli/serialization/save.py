@@ -190,7 +190,7 @@ def _manifest(folder: Path, predictor: "Predictor", rows: Rows | None) -> Manife
     signature = predictor.signature
     metrics: dict[str, float] = {}
     if rows is not None:
-        write_reference(folder, rows.sample(), signature)
+        write_reference(folder, rows, signature)
         metrics = _metrics(predictor, rows)
     return Manifest(
         schema_version=SCHEMA_VERSION,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import InputError, UsageError
-from mlserve_cli.monitoring.quality_report import label_text
+from mlserve_cli.monitoring.judged import label_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,6 +12,7 @@ import msgspec
 from mlserve_cli.errors import MlserveError, ModelNotFoundError
 from mlserve_cli.serving.documentation import ASSETS, asset, docs_page, openapi
 from mlserve_cli.serving.exchange import Reply, decode_json, plain_error
+from mlserve_cli.serving.feedback import FEEDBACK_PATH, feedback_answer
 from mlserve_cli.serving.history_routes import HISTORY_PATH, history_answer
 from mlserve_cli.serving.protocols import tensorflow, v2_metadata
 from mlserve_cli.serving.protocols.native_metadata import model_description
@@ -107,6 +108,7 @@ def _health_routes(gateway: "Gateway") -> list[AdminRoute]:
         *_get(version, "/version"),
         *_get(metrics, "/metrics"),
         *_get(history_answer(gateway), HISTORY_PATH),
+        AdminRoute("POST", FEEDBACK_PATH, feedback_answer(gateway)),
         *_drift_routes(gateway),
     ]
 

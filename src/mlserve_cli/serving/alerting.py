@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,15 +16,17 @@ from mlserve_cli.monitoring.exposition import Numbers, Readings, histogram_of
 from mlserve_cli.monitoring.histogram import Histogram
 from mlserve_cli.serving import metric_families as families
 from mlserve_cli.serving.drift_families import ALARMS
+from mlserve_cli.serving.quality_families import DROP
 
 if TYPE_CHECKING:
     from mlserve_cli.monitoring.alerts.notice import Notice
     from mlserve_cli.monitoring.alerts.settings import AlertPlan
     from mlserve_cli.serving.gateway import Gateway
+    from mlserve_cli.serving.sheet import SharedSheet
 
 _LOGGER = logging.getLogger("mlserve")
-# A gauge with the label `model`: how much worse it is than when it was saved.
-_QUALITY_DROP = "mlserve_quality_drop"
+# Between two times that what is known is left for a process that takes over.
+_SAVE_SECONDS = 5.0
 # How long a stopping server waits for what is still to be told.
 _FAREWELL_SECONDS = 1.0
 
@@ -37,7 +40,8 @@ class Alerting:
         readings: Gives the metrics over all workers.
         plan: When to alert whom.
         unmeasured: Kinds of rules that this server can say nothing about.
-        clock: Gives seconds, and is never set.
+        memory: Where what is known lies for the process that replaces this one.
+        clock: Gives seconds, and is never set; the same for all processes.
         now: Gives seconds since 1970.
     """
 
@@ -47,6 +51,7 @@ class Alerting:
         plan: "AlertPlan",
         unmeasured: Collection[Kind] = (),
         *,
+        memory: "SharedSheet | None" = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -59,6 +64,11 @@ class Alerting:
         self._states = AlertStates()
         self._outboxes: list[Outbox] = []
         self._repeated: dict[str, float] = {}
+        self._memory = memory
+        self._saved = -math.inf
+        known = None if memory is None else memory.remembered()
+        if known is not None:
+            self._samples, self._states, self._repeated = known
 
     async def run(self) -> None:
         """Looks again and again until it is cancelled."""
@@ -88,13 +98,21 @@ class Alerting:
         """Looks once, and returns what has changed."""
         seconds = self._clock()
         self._samples.add(Sample(seconds, model_counts(self._readings())))
-        changed = self._states.update(evaluate(self._plan.rules, self._samples), self._now())
+        changed = self._states.update(
+            evaluate(self._plan.rules, self._samples), self._now(), seconds
+        )
         for told in changed:
             _LOGGER.warning("alert: %s", told.text)
             for outbox in self._outboxes:
                 outbox.offer(told)
         self._repeat(seconds)
+        self._save(seconds, at_once=bool(changed))
         return changed
+
+    def _save(self, seconds: float, *, at_once: bool) -> None:
+        if self._memory is not None and (at_once or seconds - self._saved >= _SAVE_SECONDS):
+            self._saved = seconds
+            self._memory.remember((self._samples, self._states, self._repeated))
 
     def _repeat(self, seconds: float) -> None:
         firing = self._states.firing()
@@ -109,8 +127,14 @@ class Alerting:
 
 def alerting_of(gateway: "Gateway", plan: "AlertPlan") -> Alerting:
     """What alerts by the metrics of a server."""
-    unmeasured = {Kind.QUALITY_DROP, *([Kind.DRIFT] if gateway.drift is None else [])}
-    return Alerting(gateway.metrics.readings, plan, unmeasured)
+    records = gateway.options.records
+    keeps_labels = records is not None and records.rows_per_second > 0
+    unmeasured = {
+        *([] if keeps_labels else [Kind.QUALITY_DROP]),
+        *([Kind.DRIFT] if gateway.drift is None else []),
+    }
+    memory = None if gateway.fleet is None else gateway.fleet.alerts
+    return Alerting(gateway.metrics.readings, plan, unmeasured, memory=memory)
 
 
 def model_counts(readings: Iterable[Readings]) -> dict[str, ModelCounts]:
@@ -124,7 +148,7 @@ def model_counts(readings: Iterable[Readings]) -> dict[str, ModelCounts]:
     requests = _by_model(by_name.get(families.REQUESTS.name))
     seconds = _by_model(by_name.get(families.REQUEST_SECONDS.name))
     drifted = _by_model(by_name.get(ALARMS.name))
-    dropped = _by_model(by_name.get(_QUALITY_DROP))
+    dropped = _by_model(by_name.get(DROP.name))
     return {
         model: ModelCounts(
             sum(series.numbers[0] for series in requests.get(model, ())),

@@ -2,15 +2,16 @@
 
 The hot path leaves references to its micro-batches in a `Tap`. With several workers, the thread of
 each of them sends its rows to the one at place 0, which closes windows over the rows of all; its
-report lies where every worker finds it. A worker that replaces that one starts anew. Whatever goes
-wrong here is logged and counted, and no request knows of it.
+report lies where every worker finds it. A worker that replaces that one goes on with what it knew a
+few seconds before. Whatever goes wrong here is logged and counted, and no request knows of it.
 """
 
 import contextlib
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,9 +20,11 @@ from mlserve_cli.drift.budget import WatchOptions
 from mlserve_cli.monitoring.registry import Reading
 from mlserve_cli.serving import drift_families as families
 from mlserve_cli.serving.drift_exchange import DriftExchange, message_rows
+from mlserve_cli.serving.drift_report import encoded, state_of
 from mlserve_cli.serving.drift_tap import Message, Tap
 
 if TYPE_CHECKING:
+    from mlserve_cli.monitoring.drift_state import DriftState
     from mlserve_cli.serving.gateway import Gateway
     from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.model_drift import ModelDrift
@@ -35,6 +38,8 @@ _REST = 50
 _LONGEST_REST_SECONDS = 30.0
 # After so many errors in a row the log has said enough.
 _MOST_LOGGED = 3
+# Between two times that what is known is left for a worker that takes over.
+_REMEMBER_SECONDS = 3.0
 # How long a server that stops waits for a look to end.
 _STOP_SECONDS = 1.0
 
@@ -67,7 +72,13 @@ class DriftWatch:
         self._report = b""
         self._listed: list[tuple[str, int]] = []
         self._readings: list[Reading] = []
+        self._has_remembered = False
+        # Whether something is known that is not left for others yet.
+        self._is_unsaved = False
+        self._saved = -math.inf
         gateway.scheduler.tap_of = self.tap
+        if gateway.recording is not None:
+            gateway.recording.drift_states = self.states
         gateway.metrics.collect_from(self.readings, *families.FAMILIES)
 
     def share(self) -> None:
@@ -84,7 +95,11 @@ class DriftWatch:
     def report(self) -> bytes:
         """What is known about all models, as JSON, the same in all workers."""
         published = self._exchange.published() if self._exchange is not None else self._report
-        return published or _encoded([], self._gateway.service.models(), self.options)
+        return published or encoded([], self._gateway.service.models(), self.options)
+
+    def states(self) -> "list[DriftState]":
+        """The same in a few words for each model."""
+        return [state_of(described) for described in msgspec.json.decode(self.report())["models"]]
 
     def readings(self) -> list[Reading]:
         """Gauges and counters of this worker; made by the thread, only handed out here."""
@@ -150,6 +165,7 @@ class DriftWatch:
             _LOGGER.exception("the watch of drift failed; requests are not affected")
 
     def _watch(self) -> None:
+        self._remember()
         self._forget_old_models()
         served_now = [(model.name, model.version) for model in self._gateway.service.models()]
         # Which models there are is part of the report.
@@ -171,6 +187,27 @@ class DriftWatch:
                 self._count_failure()
         if changed:
             self._publish()
+        self._save(changed=changed)
+
+    def _remember(self) -> None:
+        """Goes on where a worker that has died has left off."""
+        if self._has_remembered or self._exchange is None:
+            return
+        self._has_remembered = True
+        known = self._exchange.memory.remembered() or {}
+        for model in self._gateway.service.models():
+            if (model.name, model.version) in known:
+                self._drift_of(model).remember(known[model.name, model.version])
+
+    def _save(self, *, changed: bool) -> None:
+        self._is_unsaved |= changed
+        now = self._clock()
+        if self._exchange is None or not self._is_unsaved or now - self._saved < _REMEMBER_SECONDS:
+            return
+        self._saved, self._is_unsaved = now, False
+        models = self._models.items()
+        known = {(model.name, model.version): drift.memory() for model, drift in models}
+        self._exchange.memory.remember(known)
 
     def _receive(self) -> None:
         if self._exchange is None or not self._is_watching:
@@ -216,37 +253,9 @@ class DriftWatch:
             reading for drift in self._models.values() for reading in drift.readings()
         ]
         described = [drift.describe() for drift in self._models.values()]
-        self._report = _encoded(described, self._gateway.service.models(), self.options)
+        self._report = encoded(described, self._gateway.service.models(), self.options)
         if self._exchange is not None:
             self._exchange.publish(self._report)
-
-
-def _encoded(
-    described: list[dict[str, Any]], models: "Iterable[LoadedModel]", options: WatchOptions
-) -> bytes:
-    known = {(found["name"], found["version"]) for found in described}
-    # Nobody has asked the others yet.
-    others = [_unasked(model) for model in models if (model.name, model.version) not in known]
-    found = sorted([*described, *others], key=lambda one: (one["name"], one["version"]))
-    return msgspec.json.encode(
-        {
-            "models": found,
-            "window_rows": options.rows,
-            "window_seconds": options.seconds,
-            "false_alarms_per_day": options.false_alarms_per_day,
-        }
-    )
-
-
-def _unasked(model: "LoadedModel") -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "version": model.version,
-        "state": "waiting" if model.reference is not None else "no reference",
-        "drifted": False,
-        "windows": 0,
-        "columns": [],
-    }
 
 
 def _give_way() -> None:

@@ -24,6 +24,16 @@ MEANINGFUL_HEADERS = frozenset(
 
 Headers = Mapping[bytes, bytes]
 
+# Larger bodies are read in a thread: up to here it takes two or three milliseconds, as long as a
+# call of a model that stays on the event loop may take.
+LARGE_BODY_BYTES = 256 << 10
+# A value of JSON in memory takes many times its bytes: so many bytes of the limit on bodies allow
+# for one value. The number 1 with its comma has two, one of full precision about twenty.
+_BYTES_PER_VALUE = 16
+_FEWEST_VALUES = LARGE_BODY_BYTES // 2
+# Parts of a compressed body: what is behind each of them is copied.
+_MOST_MEMBERS = 100
+
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """A complete answer.
@@ -117,17 +127,59 @@ def plain_body(body: bytes, headers: Headers, max_bytes: int) -> bytes:
             f"The content encoding {encoding.decode('latin-1')[:40]!r} is not read; "
             "expected gzip or deflate."
         )
-    # 32 lets zlib recognise the gzip and the zlib header.
-    inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-    try:
-        plain = inflate.decompress(body, max_bytes + 1)
-    except zlib.error as error:
-        raise InputError("The compressed body is damaged.") from error
-    if len(plain) > max_bytes:
-        raise too_large(max_bytes)
-    if not inflate.eof:
-        raise InputError("The compressed body ends too early.")
-    return plain
+    parts, size = [], 0
+    # A file of gzip may be several, one behind the other.
+    while body:
+        # 32 lets zlib recognise the gzip and the zlib header.
+        inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        try:
+            parts.append(inflate.decompress(body, max_bytes - size + 1))
+        except zlib.error as error:
+            raise InputError("The compressed body is damaged.") from error
+        size += len(parts[-1])
+        if size > max_bytes:
+            raise too_large(max_bytes)
+        if not inflate.eof:
+            raise InputError("The compressed body ends too early.")
+        if len(parts) > _MOST_MEMBERS:
+            raise InputError(f"The compressed body has more than {_MOST_MEMBERS} parts.")
+        body = inflate.unused_data
+    return b"".join(parts)
+
+
+def check_values(body: bytes, headers: Headers, max_bytes: int) -> None:
+    """Refuses a large body of text that holds so many values that reading it takes the memory.
+
+    Args:
+        body: After its content encoding was undone.
+        headers: As protocols are given them.
+        max_bytes: The limit on bodies.
+
+    Raises:
+        TooLargeError: Naming how many values it holds, and the limit.
+    """
+    kind = media_type(headers)
+    marks = b",\n" if kind == b"text/csv" else b",[{" if kind in _READ_AS_JSON else b""
+    # Behind its JSON, a body with binary tensors holds any bytes.
+    json_bytes = headers.get(b"inference-header-content-length", b"")
+    end = int(json_bytes) if json_bytes.isdigit() and len(json_bytes) < 19 else len(body)
+    check_count(sum(body.count(mark, 0, end) for mark in marks), "values", max_bytes)
+
+
+def check_count(found: int, noun: str, max_bytes: int) -> None:
+    """Refuses more values or rows than the limit on bodies allows for.
+
+    Raises:
+        TooLargeError: Naming the number and the limit.
+    """
+    most = max(_FEWEST_VALUES, max_bytes // _BYTES_PER_VALUE)
+    if found > most:
+        raise TooLargeError(
+            f"The body holds about {found} {noun}, more than {most}, the most that this server "
+            "reads at once.",
+            hint="Send fewer rows per request, or start the server with a larger --max-body-bytes: "
+            f"every {_BYTES_PER_VALUE} bytes allow for one of these.",
+        )
 
 
 def too_large(max_bytes: int) -> TooLargeError:

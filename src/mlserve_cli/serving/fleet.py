@@ -12,6 +12,8 @@ import tempfile
 
 import msgspec
 
+from mlserve_cli.serving.sheet import SharedSheet
+
 _NUMBER = struct.Struct("<Q")
 
 
@@ -51,6 +53,8 @@ class Fleet:
         # Per place one more than the bytes of the journal that were read; 0 before it is taken.
         self._read = mmap.mmap(-1, _NUMBER.size * workers)
         self._announced = mmap.mmap(-1, 1)
+        # What the worker that alerts knows, for whoever replaces it.
+        self.alerts = SharedSheet()
 
     def join(self, place: int) -> None:
         """Takes a place; called in the worker's own process."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,8 +13,18 @@ from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import EngineError, MlserveError, ModelNotFoundError
 from mlserve_cli.serving.arrivals import Arrival
+from mlserve_cli.serving.background import collections_paused
 from mlserve_cli.serving.dashboard.activity import RecentActivity
-from mlserve_cli.serving.exchange import Call, Headers, Reply, plain_body, too_large
+from mlserve_cli.serving.exchange import (
+    LARGE_BODY_BYTES,
+    Call,
+    Headers,
+    Reply,
+    check_count,
+    check_values,
+    plain_body,
+    too_large,
+)
 from mlserve_cli.serving.gauges import log_readings, model_gauges, queue_gauges
 from mlserve_cli.serving.metrics import ServingMetrics
 from mlserve_cli.serving.recording import Recording
@@ -100,6 +111,8 @@ class Gateway:
         # Where drift is watched.
         self.drift: DriftWatch | None = None
         self._loading = asyncio.Lock()
+        # Reads large bodies, one at a time: of what they take in memory there is one at a time too.
+        self._reader = ThreadPoolExecutor(1, "bodies")
 
     def in_background(self) -> AbstractContextManager[None]:
         """Records what is predicted as long as it is entered, and keeps the history."""
@@ -205,10 +218,21 @@ class Gateway:
         model = self.service.resolve(endpoint.name, endpoint.version)
         if headers and b"content-encoding" in headers:
             body = plain_body(body, headers, self.options.max_body_bytes)
+        is_large = len(body) > LARGE_BODY_BYTES
+        if is_large:
+            check_values(body, headers, self.options.max_body_bytes)
         try:
-            return endpoint.protocol.read(model, body, headers)
+            call = endpoint.protocol.read(model, body, headers)
         except MemoryError:
             raise too_large(self.options.max_body_bytes) from None
+        if is_large:
+            check_count(call.rows.count, "rows", self.options.max_body_bytes)
+        return call
+
+    @staticmethod
+    def is_long_to_read(body: bytes, headers: Headers) -> bool:
+        """Whether `begin` may keep the event loop for long; `answer` has it done in a thread."""
+        return len(body) > LARGE_BODY_BYTES or b"content-encoding" in headers
 
     def finish(
         self,
@@ -265,7 +289,10 @@ class Gateway:
         arrival = Arrival() if arrival is None else arrival
         arrival.size_bytes = len(body)
         try:
-            call = self.begin(endpoint, body, headers)
+            if self.is_long_to_read(body, headers):
+                call = await self._begin_in_thread(endpoint, body, headers, started)
+            else:
+                call = self.begin(endpoint, body, headers)
             outcome = await self.scheduler.answer(call, arrival)
         except MlserveError as error:
             outcome = error
@@ -275,10 +302,21 @@ class Gateway:
             outcome = EngineError("The server failed to answer.")
         return self.finish(endpoint, call, outcome, started, arrival)
 
+    async def _begin_in_thread(
+        self, endpoint: Endpoint, body: bytes, headers: Headers, started: float
+    ) -> Call:
+        def read() -> Call:
+            if self.clock() - started > self.options.limits.timeout_seconds:
+                raise self.options.limits.too_late()
+            with collections_paused():
+                return self.begin(endpoint, body, headers)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
+
     def _recording(self) -> Recording | None:
         if self.options.records is None:
             return None
-        models, log = self.service.models(), self.options.log
+        models, log = self.service.models, self.options.log
         # Made up where the answer shows it.
         name_of = log.name if log.logs_all else attrgetter("request_id")
         return Recording(self.options.records, self.metrics, models, self.clock, name_of)

@@ -1,5 +1,6 @@
 """Heads of requests and answers that come again and again: each is read or written once."""
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from mlserve_cli.serving.routes import Endpoint
 
 HEAD_END = b"\r\n\r\n"
+_UPGRADE = re.compile(rb"(?i)(?<=\r\n)upgrade(?=:)")
 # Heads that are remembered, and bytes of the longest one of a request.
 _MOST_HEADS = 1024
 _MOST_HEAD_BYTES = 2048
@@ -65,6 +67,17 @@ class RequestHeads:
         if len(self._known) >= _MOST_HEADS:
             self._known.clear()
         self._known[first] = head
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """The same bytes without the offer, in the first head, to go on in another protocol.
+
+    The parser takes what follows such an offer for that protocol, even a body; here nobody speaks
+    any, and the request is answered as if the field were not there. Some clients make the offer
+    with every first request, to go on in HTTP/2.
+    """
+    head, end, rest = data.partition(HEAD_END)
+    return _UPGRADE.sub(b"-passed", head) + end + rest
 
 
 class AnswerHeads:

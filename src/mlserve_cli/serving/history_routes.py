@@ -1,13 +1,17 @@
 """The address that `mlserve metrics` asks at: what a server did, exactly and minute by minute."""
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from mlserve_cli.errors import InputError, ModelNotFoundError
-from mlserve_cli.monitoring.history import Minute, Subject, Traffic, read_history
+from mlserve_cli.monitoring.drift_state import DriftState
+from mlserve_cli.monitoring.feedback.realised import RealisedQuality, realised_quality
+from mlserve_cli.monitoring.history import read_history
+from mlserve_cli.monitoring.traffic import Minute, Subject, Traffic
 from mlserve_cli.serving.exchange import Reply
 from mlserve_cli.serving.traffic import traffic_of
 
@@ -31,12 +35,16 @@ class TrafficReport(msgspec.Struct, frozen=True):
         until: When it was asked.
         totals: All that each version of each model did.
         minutes: What they did minute by minute; empty where no history is kept.
+        drift: What is known of the drift of its models.
+        quality: How good the latest predictions with a label were.
     """
 
     started: float
     until: float
     totals: list[tuple[Subject, Traffic]]
     minutes: list[Minute]
+    drift: list[DriftState] = []
+    quality: list[RealisedQuality] = []
 
 
 def history_answer(gateway: "Gateway") -> "Callable[[Asked], Awaitable[Reply]]":
@@ -46,14 +54,19 @@ def history_answer(gateway: "Gateway") -> "Callable[[Asked], Awaitable[Reply]]":
     def report(seconds: int) -> bytes:
         recording, now = gateway.recording, time.time()
         minutes: list[Minute] = []
+        quality: list[RealisedQuality] = []
         if recording is not None:
-            try:
-                minutes = read_history(recording.options.folder, now - seconds)
-            except InputError:
-                # The totals are known all the same.
-                minutes = []
+            folder = recording.options.folder
+            # The totals are known all the same.
+            with contextlib.suppress(InputError):
+                minutes = read_history(folder, now - seconds)
+            with contextlib.suppress(InputError):
+                quality = realised_quality(folder)
         totals = list(traffic_of(gateway.metrics).items())
-        return msgspec.json.encode(TrafficReport(started, now, totals, minutes))
+        drift = gateway.drift.states() if gateway.drift is not None else []
+        served = {(model.name, str(model.version)) for model in gateway.service.models()}
+        quality = [found for found in quality if (found.model, found.version) in served]
+        return msgspec.json.encode(TrafficReport(started, now, totals, minutes, drift, quality))
 
     async def answer(asked: "Asked") -> Reply:
         seconds = asked.path["seconds"]

@@ -1,9 +1,8 @@
 """Predictions answered inside uvicorn's HTTP protocol, without an ASGI scope or a task.
 
 Only plain requests are: POST to an address of predictions, HTTP/1.1 with keep-alive, a
-Content-Length, nothing before it that is still unanswered. All others go to the application, which
-gives the same answers. A request that comes in one piece and begins with bytes that were parsed
-before is not parsed again.
+Content-Length, nothing unanswered before it. All others go to the application, which gives the same
+answers. A request that comes in one piece and begins with known bytes is not parsed again.
 """
 
 import asyncio
@@ -16,7 +15,13 @@ from mlserve_cli.errors import EngineError, InputError, MlserveError
 from mlserve_cli.serving.arrivals import NAMING_HEADERS, REQUEST_ID, Arrival
 from mlserve_cli.serving.connection import Connection, HotExchange
 from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Call, Reply, plain_error
-from mlserve_cli.serving.heads import HEAD_END, AnswerHeads, RequestHead, RequestHeads
+from mlserve_cli.serving.heads import (
+    HEAD_END,
+    AnswerHeads,
+    RequestHead,
+    RequestHeads,
+    without_upgrade,
+)
 from mlserve_cli.serving.refusals import OverloadedError
 from mlserve_cli.serving.routes import Endpoint, find_endpoint
 from mlserve_cli.serving.security import KEY_HEADERS
@@ -36,6 +41,8 @@ _NOTED = frozenset(
 )
 # Request line and header fields together; as nginx and others bound them.
 _MAX_HEAD_BYTES = 64 << 10
+# Bytes that may come with each byte of a body: chunks of one byte each have six.
+_MOST_FRAMING = 8
 # Addresses and spellings of header fields that are remembered.
 _MAX_KNOWN_ADDRESSES = 1024
 # Requests that a client may send on one connection before it has its answers; what it sends beyond
@@ -44,7 +51,7 @@ _MAX_PIPELINED = 128
 
 
 class HotProtocol(Connection):
-    """One connection. `hot_protocol` gives the class its gateway."""
+    """One connection. `protocol_class` gives the class its gateway."""
 
     gateway: ClassVar["Gateway"]
     max_connections: ClassVar[int]
@@ -66,6 +73,8 @@ class HotProtocol(Connection):
     # The bytes that came last, where a request began with them.
     _beginning: bytes | None = None
     _head_bytes = 0
+    # What came behind the head, less what the body may come with: extensions of chunks, trailers.
+    _framing_bytes = 0
     _in_head = True
     _is_full = False
 
@@ -103,16 +112,27 @@ class HotProtocol(Connection):
                 return
             self._beginning = data
         if self._in_head:
+            if b"pgrade" in data:
+                data = without_upgrade(data)
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES and self._is_head_too_large(data):
                 return
+        else:
+            self._framing_bytes += len(data)
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self.send_400_response("What came is not HTTP.")
-        except httptools.HttpParserUpgrade:
-            # The request itself was answered; what follows in another protocol is not.
-            self.transport.close()
+        except httptools.HttpParserUpgrade as upgrade:
+            # A field that came in two pieces: the request is answered, and the client goes on.
+            self.parser = httptools.HttpRequestParser(self)
+            if rest := data[upgrade.args[0] :]:
+                self.data_received(rest)
+        if self._framing_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The chunks of the body come with too much around them.")
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -125,6 +145,7 @@ class HotProtocol(Connection):
         self._headers = []
         self._noted = {}
         self._endpoint = None
+        self._framing_bytes = 0
         self.is_reading = True
         self.events += 1
 
@@ -165,6 +186,7 @@ class HotProtocol(Connection):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has come."""
+        self._framing_bytes -= _MOST_FRAMING * len(body)
         if self._endpoint is None:
             super().on_body(body)
         else:
@@ -213,6 +235,10 @@ class HotProtocol(Connection):
         arrival = self._arrival
         arrival.path = head.path
         arrival.size_bytes = len(body)
+        if gateway.is_long_to_read(body, head.noted):
+            answering = gateway.answer(head.endpoint, body, head.noted, arrival)
+            asyncio.ensure_future(answering).add_done_callback(lambda it: self._write(it.result()))
+            return
         try:
             call = self._call = gateway.begin(head.endpoint, body, head.noted)
             gateway.scheduler.queue(call.model).submit(call, self._answer, self.started, arrival)
@@ -317,32 +343,3 @@ class HotProtocol(Connection):
     def _refuse(self, reply: Reply, status: int | None = None) -> None:
         self._exchange.keep_alive = False
         self._write(Reply(reply.body, status or reply.status, headers=reply.headers))
-
-
-class SlowProtocol(HotProtocol):
-    """One connection whose requests are all answered by the application, within the same bounds."""
-
-    def _is_plain(self) -> bool:
-        return False
-
-
-def hot_protocol(
-    gateway: "Gateway", base: type[HotProtocol] = HotProtocol, max_connections: int = 1 << 30
-) -> type[HotProtocol]:
-    """The protocol class of a server.
-
-    Args:
-        gateway: Answers predictions.
-        base: `HotProtocol`, or `SlowProtocol` where the application answers everything.
-        max_connections: Connections beyond are refused.
-    """
-    own = {
-        "gateway": gateway,
-        "max_connections": max_connections,
-        "endpoints": {},
-        "spellings": {},
-        "single_rows": SingleRows(gateway),
-        "request_heads": RequestHeads(),
-        "answer_heads": AnswerHeads(),
-    }
-    return type("HotProtocol", (base,), own)

@@ -19,7 +19,9 @@ from mlserve_cli.serialization.repository import Artifact, ModelRepository
 from mlserve_cli.serving.model import LoadedModel
 
 # As `save_model` names it.
-_EXAMPLE_NAME, _REFERENCE_NAME = "example.json", "reference.parquet"
+_EXAMPLE_NAME = "example.json"
+# What inputs are compared with: a profile of all rows, of older artifacts a sample of them.
+_REFERENCE_NAMES = ("reference.profile", "reference.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,14 @@ class ModelSource:
         models: Folder of the model repository.
         engine: Where scoring runs; None takes ONNX where a model has it.
         trust: Types to load although mlserve does not know them.
+        platform: Where SageMaker puts a model; served where nothing is named and the repository is
+            empty.
     """
 
     models: str | Path = DEFAULT_MODELS
     engine: Engine | None = None
     trust: Collection[str] = ()
+    platform: str | Path = "/opt/ml/model"
 
     def load(self, model: str | Path) -> LoadedModel:
         """One model, by name, name and version, or path; see `load_model`.
@@ -58,6 +63,7 @@ class ModelSource:
             created=_seconds(manifest.created),
             load_seconds=seconds,
             reference=_reference(found),
+            metrics=manifest.metrics,
         )
 
     def load_all(self, names: Sequence[str | Path] = ()) -> list[LoadedModel]:
@@ -69,6 +75,8 @@ class ModelSource:
             MlserveError: One of them cannot be loaded.
         """
         wanted = list(names) or self.names()
+        if not wanted and Path(self.platform).is_dir():
+            wanted = [self.platform]
         if not wanted:
             raise ModelNotFoundError(
                 f"No model was named, and {self.models} holds none.",
@@ -107,8 +115,8 @@ def _seconds(time: str) -> float | None:
 
 def _reference(artifact: Artifact) -> Callable[[], Path] | None:
     # Its digest is checked when it is read, which is not when the server starts.
-    has_one = artifact.entry(_REFERENCE_NAME) is not None
-    return partial(artifact.file, _REFERENCE_NAME) if has_one else None
+    stored = [name for name in _REFERENCE_NAMES if artifact.entry(name) is not None]
+    return partial(artifact.file, stored[0]) if stored else None
 
 
 def _example(artifact: Artifact) -> dict[str, Any]:

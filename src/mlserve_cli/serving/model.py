@@ -42,6 +42,7 @@ class LoadedModel:
         loaded: When it was loaded, in seconds since 1970.
         load_seconds: How long that took.
         reference: Gives the file with the rows that drift is measured from; None without one.
+        metrics: Its figures when it was saved, by name.
 
     Raises:
         ArtifactError: The model would open files that requests name.
@@ -58,6 +59,7 @@ class LoadedModel:
     loaded: float = field(default_factory=time.time)
     load_seconds: float = 0.0
     reference: "Callable[[], Path] | None" = None
+    metrics: "Mapping[str, float]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         refuse_file_readers(self.name, self.predictor)

@@ -106,6 +106,14 @@ class ModelDrift:
         states = (self._inputs.state, self._outputs.state)
         return states[1] if states[1].severity > states[0].severity else states[0]
 
+    def memory(self) -> tuple[Any, ...]:
+        """All that it knows, for the process that replaces this one."""
+        return (self.evaluated, self.since, self._shown, self._inputs, self._outputs)
+
+    def remember(self, memory: tuple[Any, ...]) -> None:
+        """Goes on with what another process knew."""
+        self.evaluated, self.since, self._shown, self._inputs, self._outputs = memory
+
     def add(self, served: "Served") -> None:
         """Takes rows."""
         for windows, columns in ((self._inputs, served.inputs), (self._outputs, served.outputs)):

@@ -14,15 +14,25 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import EngineError, MlserveError
-from mlserve_cli.serving.refusals import DeadlineError, OverloadedError
+from mlserve_cli.serving.refusals import OverloadedError
+from mlserve_cli.serving.replies import replies_to, with_replies
 from mlserve_cli.serving.rows import Rows
 from mlserve_cli.serving.scoring import Scored, Wanted, score
-from mlserve_cli.serving.waiting import Batch, Done, Limits, OnBatch, OnScored, Outcome, Waiting
+from mlserve_cli.serving.waiting import (
+    MANY_ROWS,
+    Batch,
+    Done,
+    Limits,
+    OnBatch,
+    OnScored,
+    Outcome,
+    Waiting,
+)
 
 if TYPE_CHECKING:
     from mlserve_cli.serving.arrivals import Arrival
     from mlserve_cli.serving.drift_tap import Tap
-    from mlserve_cli.serving.exchange import Call, Reply
+    from mlserve_cli.serving.exchange import Call
     from mlserve_cli.serving.model import LoadedModel
 
 _LOGGER = logging.getLogger("mlserve")
@@ -99,7 +109,7 @@ class ModelQueue:
 
     def submit(
         self, call: "Call", done: Done, since: float, arrival: "Arrival | None" = None
-    ) -> None:
+    ) -> Waiting:
         """Queues a call; `done` is given its outcome, on the event loop.
 
         Args:
@@ -107,6 +117,9 @@ class ModelQueue:
             done: Called once.
             since: When it came, by the same clock.
             arrival: What it is called.
+
+        Returns:
+            What `give_up` takes.
 
         Raises:
             OverloadedError: The queue is full.
@@ -120,11 +133,18 @@ class ModelQueue:
             )
         elif call.wanted is not self._wanted or rows.kinds != self._kinds:
             self._is_mixed = True
-        self._waiting.append(Waiting(call, done, since, arrival))
+        waiting = Waiting(call, done, since, arrival)
+        self._waiting.append(waiting)
         self._rows += rows.count
         if not self._flush_planned and not self._in_flight:
             self._flush_planned = True
             asyncio.get_running_loop().call_soon(self._flush)
+        return waiting
+
+    def give_up(self, waiting: Waiting) -> None:
+        """Nobody waits for this call any more: it is not scored, unless that has begun."""
+        waiting.answered = True
+        self._drop_answered()
 
     def score_now(self, rows: list[bytes], since: float) -> Scored | None:
         """What the model says about rows that nobody else's need to be merged with.
@@ -138,8 +158,7 @@ class ModelQueue:
             them, and those to whom it applies are told.
         """
         count = len(rows)
-        is_long = self.call_seconds + count * self.row_seconds > _LONG_CALL_SECONDS
-        if is_long or count > self._limits.max_batch_rows or not self.is_idle:
+        if self._is_long(count) or count > self._limits.max_batch_rows or not self.is_idle:
             return None
         model = self.model
         started = self._clock()
@@ -180,11 +199,15 @@ class ModelQueue:
         self._flush_planned = False
         while self._waiting and not self._in_flight:
             batch = self._take()
-            if self.call_seconds + batch.rows * self.row_seconds > _LONG_CALL_SECONDS:
+            if self._is_long(batch.rows):
                 self._in_flight = batch.waiting
                 self._hand_over(batch)
                 return
             self._deliver(self._score(batch))
+
+    def _is_long(self, rows: int) -> bool:
+        seconds = self.call_seconds + rows * self.row_seconds
+        return seconds > _LONG_CALL_SECONDS or rows > MANY_ROWS
 
     def _take(self) -> Batch:
         """The oldest calls that go together, at most as many rows as one call takes."""
@@ -223,7 +246,7 @@ class ModelQueue:
             self._expiry = loop.call_later(self._limits.timeout_seconds, self._expire)
 
         def run() -> None:
-            outcomes = self._score(batch)
+            outcomes = [with_replies(outcome) for outcome in self._score(batch)]
             loop.call_soon_threadsafe(self._return, outcomes)
 
         self._worker.submit(run)
@@ -240,16 +263,16 @@ class ModelQueue:
         self._expiry = None
         left = [w for w in (*self._in_flight, *self._waiting) if not w.answered]
         for waiting in [w for w in left if w.since <= latest]:
-            waiting.finish(
-                DeadlineError(f"No answer within {self._limits.timeout_seconds:g} seconds.")
-            )
-        expired = [w for w in self._waiting if w.answered]
-        self._rows -= sum(w.call.rows.count for w in expired)
-        self._waiting = deque(w for w in self._waiting if not w.answered)
+            waiting.finish(self._limits.too_late())
+        self._drop_answered()
         pending = [w.since for w in left if not w.answered]
         if pending:
             loop = asyncio.get_running_loop()
             self._expiry = loop.call_later(max(min(pending) - latest, 0.001), self._expire)
+
+    def _drop_answered(self) -> None:
+        self._waiting = deque(w for w in self._waiting if not w.answered)
+        self._rows = sum(w.call.rows.count for w in self._waiting)
 
     def _score(self, batch: Batch) -> list[Outcome]:
         """Scores requests in one call; if it fails, one by one, so that only the guilty fail."""
@@ -297,25 +320,12 @@ class ModelQueue:
                     waiting.finish(scored)
                 continue
             self._on_scored(self.model, outcome.waiting, scored)
-            start = 0
-            for waiting in outcome.waiting:
-                call = waiting.call
-                stop = start + call.rows.count
-                if not waiting.answered:
-                    waiting.answered = True
-                    waiting.done(_written(call, scored, start, stop))
-                start = stop
+            replies = outcome.replies or replies_to(outcome.waiting, scored)
+            for waiting, reply in zip(outcome.waiting, replies, strict=True):
+                waiting.finish(reply)
             if self.tap is not None:
-                self.tap([waiting.call.rows for waiting in outcome.waiting], start, scored)
-
-
-def _written(call: "Call", scored: Scored, start: int, stop: int) -> "Reply | MlserveError":
-    try:
-        return call.answer(scored, start, stop)
-    # What a model predicts may be anything; the others of the micro-batch must be answered too.
-    except Exception:
-        _LOGGER.exception("a prediction cannot be written")
-        return EngineError("The prediction cannot be written in the form that was asked for.")
+                parts = [waiting.call.rows for waiting in outcome.waiting]
+                self.tap(parts, sum(part.count for part in parts), scored)
 
 
 def _mean(before: float, now: float) -> float:

@@ -1,8 +1,9 @@
 """What a running server says about itself, asked over HTTP."""
 
+import http.client
+import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -11,10 +12,11 @@ from mlserve_cli.errors import EngineError, InputError, UsageError
 from mlserve_cli.monitoring.summary import Observation
 from mlserve_cli.serving.history_routes import HISTORY_PATH, TrafficReport
 
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
-
+# Between two parts of an answer, and for all of them.
 _TIMEOUT_SECONDS = 5.0
+_LONGEST_SECONDS = 15.0
+_MOST_BYTES = 256 << 20
+_PART_BYTES = 1 << 20
 _METRICS_PATH = "/metrics"
 
 
@@ -41,7 +43,15 @@ def observe_server(url: str, seconds: float, key: str | None = None) -> Observat
     except msgspec.DecodeError as error:
         raise _stranger(address) from error
     totals = dict(report.totals)
-    return Observation(address, report.started, report.until, totals, report.minutes)
+    return Observation(
+        address,
+        report.started,
+        report.until,
+        totals,
+        report.minutes,
+        report.drift,
+        report.quality,
+    )
 
 
 def prometheus_text(url: str, key: str | None = None) -> bytes:
@@ -59,8 +69,13 @@ def prometheus_text(url: str, key: str | None = None) -> bytes:
 
 
 def _address(url: str) -> str:
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        # The port is looked at when it is asked for.
+        is_good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
         raise UsageError(
             f"{url!r} is no address of a server.", hint="Such as: --url http://127.0.0.1:8000"
         )
@@ -76,10 +91,10 @@ def _get(address: str, path: str, key: str | None) -> bytes:
     # A proxy is for other machines; the environment may name one for all.
     direct = [urllib.request.ProxyHandler({})] if _is_here(address) else []
     opener = urllib.request.build_opener(*direct)
-    response: HTTPResponse
+    response: http.client.HTTPResponse
     try:
         with opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
-            return response.read()
+            return _read(response)
     except urllib.error.HTTPError as error:
         with error:
             if error.code in {401, 403}:
@@ -93,8 +108,29 @@ def _get(address: str, path: str, key: str | None) -> bytes:
         raise NoServerError(
             f"No server answers at {address}: {reason}.", hint="Start one with: mlserve serve"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise InputError(f"{address} does not answer as a server does: {error}.") from error
+
+
+def _read(response: "http.client.HTTPResponse") -> bytes:
+    """The whole body.
+
+    Raises:
+        TimeoutError: It takes too long.
+        ValueError: It is far larger than that of a server of this kind.
+    """
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    parts, size = [], 0
+    while part := response.read1(_PART_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise ValueError(f"its answer is larger than {_MOST_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"its answer takes longer than {_LONGEST_SECONDS:.0f} seconds")
+    if response.length:
+        raise ValueError("its answer ends too early")
+    return b"".join(parts)
 
 
 def _is_here(url: str) -> bool:

@@ -75,6 +75,7 @@ def other_paths(names: Sequence[str]) -> Paths:
     listed = {"200": "What is served."}
     one = {**listed, "404": "No such model."}
     return found | {
+        "/feedback": _feedback(),
         "/models": _get("The models.", "metadata", listed),
         "/models/{name}": _get("Columns, classes, an example.", "metadata", one, [name]),
         "/v2": _get("The server.", "Open Inference Protocol", listed),
@@ -129,6 +130,32 @@ def _invocations(model: "LoadedModel") -> Paths:
         "MlflowError",
     )
     return _post(model, "invocations", "The same in the words of MLflow and SageMaker", asked)
+
+
+def _feedback() -> Paths:
+    refusal = _json({"$ref": "#/components/schemas/Error"})
+    answers = {
+        "200": ("Taken; what no prediction is known for is listed.", _json(schemas.TAKEN)),
+        "404": ("No prediction is known by these ids, or none are recorded.", refusal),
+        "422": ("A label does not fit its model, or a row must be named.", refusal),
+        "4XX": ("The request cannot be read (400, 413), no valid API key (401).", refusal),
+        "5XX": ("Labels cannot be kept now (503, see Retry-After).", refusal),
+    }
+    example = {"request_id": "order-17", "label": 1}
+    return {
+        "post": {
+            "operationId": "feedback",
+            "tags": ["quality"],
+            "summary": "What was true, by the X-Request-Id of requests for predictions",
+            "description": "A prediction is known about a second after it was answered. A later "
+            "label for the same row replaces the one before.",
+            "requestBody": {"required": True, "content": _json(schemas.FEEDBACK, example)},
+            "responses": {
+                status: {"description": text, "content": content}
+                for status, (text, content) in answers.items()
+            },
+        }
+    }
 
 
 class _Exchange(NamedTuple):

@@ -25,6 +25,42 @@ _TYPES = {
 # Categories and class names that a schema lists.
 _SHOWN = 20
 
+_LABEL: Schema = {
+    "type": "object",
+    "properties": {
+        "request_id": {"type": "string", "minLength": 1, "maxLength": 128},
+        "label": {"type": ["string", "number", "boolean"], "description": "Class or value."},
+        "row": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 2**53,
+            "description": "Which row of the request, from 1 on; needed where it had several.",
+        },
+        "model": {
+            "type": ["string", "null"],
+            "maxLength": 256,
+            "description": "NAME or NAME/VERSION, where several were asked under one id.",
+        },
+    },
+    "required": ["request_id", "label"],
+    "additionalProperties": False,
+}
+FEEDBACK: Schema = {
+    "oneOf": [_LABEL, {"type": "array", "items": _LABEL, "minItems": 1, "maxItems": 10_000}]
+}
+_COUNT: Schema = {"type": "integer"}
+TAKEN: Schema = {
+    "type": "object",
+    "properties": {
+        "taken": _COUNT,
+        "replaced": _COUNT,
+        "unknown": _COUNT,
+        "unknown_ids": {"type": "array", "items": {"type": "object"}},
+        "hint": TEXT,
+    },
+    "required": ["taken", "replaced", "unknown"],
+}
+
 
 def column_schema(column: Column) -> Schema:
     """Values of one column."""

@@ -22,9 +22,11 @@ from mlserve_cli.monitoring.history import History
 from mlserve_cli.monitoring.records.buffer import RecordBuffer
 from mlserve_cli.monitoring.records.entry import Entry
 from mlserve_cli.monitoring.registry import Reading
+from mlserve_cli.serving.quality_watch import QualityWatch
 from mlserve_cli.serving.traffic import traffic_of
 
 if TYPE_CHECKING:
+    from mlserve_cli.monitoring.drift_state import DriftState
     from mlserve_cli.monitoring.records.entry import Part
     from mlserve_cli.monitoring.records.writer import RecordWriter
     from mlserve_cli.monitoring.registry import Registry
@@ -85,7 +87,7 @@ class Recording:
     Args:
         options: What is kept.
         metrics: Of the server; they tell how many rows were recorded, and feed the history.
-        models: Those that are served.
+        models: Gives those that are served.
         clock: Gives the time in seconds.
         name_of: Gives what a request is called.
 
@@ -97,11 +99,11 @@ class Recording:
         self,
         options: RecordOptions,
         metrics: "Registry",
-        models: "Iterable[LoadedModel]",
+        models: "Callable[[], Iterable[LoadedModel]]",
         clock: Callable[[], float],
         name_of: "Callable[[Arrival], bytes]",
     ) -> None:
-        _check_redacted(options.redacted, models)
+        _check_redacted(options.redacted, models())
         self.options = options
         self._metrics = metrics
         self._clock = clock
@@ -110,9 +112,12 @@ class Recording:
         self._writer: RecordWriter | None = None
         self._history: History | None = None
         self._has_failed = False
+        # What the watch of drift says, where there is one.
+        self.drift_states: Callable[[], list[DriftState]] = list
         self._stopping = threading.Event()
         # The same for all workers, since it is made before they are forked.
         self._server = os.urandom(8).hex()
+        self._quality = QualityWatch(options.folder, metrics, models)
         metrics.collect_from(self._readings, RECORDS, DROPPED_RECORDS)
 
     def share(self, workers: int) -> None:
@@ -140,7 +145,9 @@ class Recording:
             seconds = [now - asker.started for asker in askers]
             ids = [asker.request_id for asker in askers]
             said = (scored.labels, scored.probabilities)
-            self._put(Entry(model, time.time(), rows, count, kept, *said, seconds, None, ids))
+            # One object is held on to, not one for each row.
+            parts, names = [b"".join(rows)], ids if any(ids) else None
+            self._put(Entry(model, time.time(), parts, count, kept, *said, seconds, None, names))
 
     def note(self, model: "LoadedModel", waiting: "Sequence[Waiting]", scored: "Scored") -> None:
         """Notes requests that were scored together, before they are answered.
@@ -183,6 +190,7 @@ class Recording:
             if self._history is None:
                 self._history = History(folder, self._server)
             self._history.add(traffic_of(self._metrics), time.time())
+            self._history.add_drift(self.drift_states(), time.time())
         except (OSError, sqlite3.Error) as error:
             if not self._has_failed:
                 reason = error.strerror if isinstance(error, OSError) else None
@@ -218,6 +226,7 @@ class Recording:
                 self._flush()
                 if keeps_history and (is_last or flushes % _HISTORY_FLUSHES == 0):
                     self.keep_history()
+                    self._quality.look()
             except Exception:
                 _LOGGER.exception("unexpected error while recording")
         if self._history is not None:
@@ -229,12 +238,19 @@ class Recording:
             if self.options.rows_per_second <= 0:
                 return
             # Imports pyarrow, which a server that starts does not wait for.
+            from mlserve_cli.monitoring.feedback.waiting import WaitingPredictions
             from mlserve_cli.monitoring.records.retention import Retention
             from mlserve_cli.monitoring.records.writer import RecordWriter
 
             options = self.options
             retention = Retention(options.max_bytes)
-            self._writer = RecordWriter(options.folder, self._buffer, options.redacted, retention)
+            self._writer = RecordWriter(
+                options.folder,
+                self._buffer,
+                options.redacted,
+                retention,
+                waiting=WaitingPredictions(options.folder),
+            )
         self._writer.flush()
 
     def _readings(self) -> Iterator[Reading]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Batch
     from mlserve_cli.signature import Signature
 
-_FLOAT64_BYTES = 8
+FLOAT64_BYTES = 8
 # Names that an error message lists.
 _SHOWN_NAMES = 10
 

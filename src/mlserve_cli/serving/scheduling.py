@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import MlserveError
 from mlserve_cli.serving.model_queue import ModelQueue
-from mlserve_cli.serving.waiting import Done, Limits, OnBatch, OnScored
+from mlserve_cli.serving.waiting import Limits, OnBatch, OnScored
 
 if TYPE_CHECKING:
     from mlserve_cli.serving.arrivals import Arrival
@@ -56,14 +56,8 @@ class Scheduler:
         """The queues of all models that were asked so far."""
         return list(self._queues.values())
 
-    def submit(
-        self, call: "Call", done: Done, since: float, arrival: "Arrival | None" = None
-    ) -> None:
-        """See `ModelQueue.submit`."""
-        self.queue(call.model).submit(call, done, since, arrival)
-
     async def answer(self, call: "Call", arrival: "Arrival | None" = None) -> "Reply":
-        """The reply to a call.
+        """The reply to a call; where the caller is cancelled, it is not scored for nothing.
 
         Args:
             call: The call.
@@ -78,8 +72,13 @@ class Scheduler:
             if not future.done():
                 future.set_result(outcome)
 
-        self.submit(call, done, self._clock(), arrival)
-        outcome = await future
+        queue = self.queue(call.model)
+        waiting = queue.submit(call, done, self._clock(), arrival)
+        try:
+            outcome = await future
+        except asyncio.CancelledError:
+            queue.give_up(waiting)
+            raise
         if isinstance(outcome, MlserveError):
             raise outcome
         return outcome

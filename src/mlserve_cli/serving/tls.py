@@ -1,6 +1,7 @@
 """The certificate with which a server answers over TLS."""
 
 import ssl
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,9 +22,9 @@ class Tls:
     def __init__(self, certificate: Path, key: Path) -> None:
         self._certificate = certificate
         self._key = key
-        self.context = self._read()
         # What gRPC takes instead of a context: the key and the certificates.
-        self.pem = (key.read_bytes(), certificate.read_bytes())
+        self.pem = self._read()
+        self.context = self._loaded(certificate, key)
 
     def reload(self) -> None:
         """Reads the files again, for connections from now on; the ones from before stay on failure.
@@ -31,14 +32,26 @@ class Tls:
         Raises:
             UsageError: See the class.
         """
-        # A context that fails to load is left with a half of each.
-        self._read()
-        self.context.load_cert_chain(self._certificate, self._key)
-        self.pem = (self._key.read_bytes(), self._certificate.read_bytes())
+        pem = self._read()
+        try:
+            # The files may change meanwhile, and a context that fails to load has a half of each.
+            with tempfile.TemporaryDirectory(prefix="mlserve-") as folder:
+                key, certificate = Path(folder, "key"), Path(folder, "certificate")
+                for path, content in zip((key, certificate), pem, strict=True):
+                    path.touch(0o600)
+                    path.write_bytes(content)
+                self._loaded(certificate, key)
+                self.context.load_cert_chain(certificate, key)
+        except OSError as error:
+            raise UsageError(f"The TLS certificate cannot be read again: {error}.") from error
+        self.pem = pem
 
-    def _read(self) -> ssl.SSLContext:
-        _check_pem(self._certificate, b"CERTIFICATE-----", "certificate")
-        _check_pem(self._key, b"PRIVATE KEY-----", "private key")
+    def _read(self) -> tuple[bytes, bytes]:
+        """The key and the certificates."""
+        certificate = _pem(self._certificate, b"CERTIFICATE-----", "certificate")
+        return _pem(self._key, b"PRIVATE KEY-----", "private key"), certificate
+
+    def _loaded(self, certificate: Path, key: Path) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
 
@@ -49,7 +62,7 @@ class Tls:
             )
 
         try:
-            context.load_cert_chain(self._certificate, self._key, refuse)
+            context.load_cert_chain(certificate, key, refuse)
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
                 raise UsageError(
@@ -64,10 +77,11 @@ class Tls:
         return context
 
 
-def _check_pem(path: Path, mark: bytes, kind: str) -> None:
+def _pem(path: Path, mark: bytes, kind: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"The TLS {kind} {path} cannot be read: {error.strerror}.") from error
     if mark not in content:
         raise UsageError(f"{path} holds no {kind} in PEM form.")
+    return content

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlserve_cli.monitoring.history import Subject, Traffic
+from mlserve_cli.monitoring.traffic import Subject, Traffic
 from mlserve_cli.serving import metric_families as families
 
 if TYPE_CHECKING:

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mlserve_cli.serving.refusals import DeadlineError
+
 if TYPE_CHECKING:
     from mlserve_cli.errors import MlserveError
     from mlserve_cli.serving.arrivals import Arrival
     from mlserve_cli.serving.exchange import Call, Reply
     from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.scoring import Scored
+
+# To write the answer to more rows takes so long that it is done in the thread that scored them.
+MANY_ROWS = 4096
 
 Done = Callable[["Reply | MlserveError"], None]
 OnBatch = Callable[["LoadedModel", int, int, float, float], None]
@@ -31,6 +36,10 @@ class Limits:
     max_batch_rows: int = 4096
     max_queue_rows: int = 65_536
     timeout_seconds: float = 30.0
+
+    def too_late(self) -> DeadlineError:
+        """The error for a request that has waited longer."""
+        return DeadlineError(f"No answer within {self.timeout_seconds:g} seconds.")
 
 
 class Waiting(msgspec.Struct, gc=False):
@@ -57,7 +66,14 @@ class Batch(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What the model said about calls that were scored together."""
+    """What the model said about calls that were scored together.
+
+    Attributes:
+        waiting: The calls.
+        scored: What it said.
+        replies: One for each of the calls, where they were written beside the event loop.
+    """
 
     waiting: list[Waiting]
     scored: "Scored | MlserveError"
+    replies: "list[Reply | MlserveError] | None" = None

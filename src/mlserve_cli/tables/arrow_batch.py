@@ -1,7 +1,7 @@
 """Columns of Arrow as the batch that a model takes."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from mlserve_cli.tables import buffers
 from mlserve_cli.tables.column_values import (
     BYTES,
     TEXT,
+    all_errors,
     arrow_type,
     column_values,
     first_error,
@@ -54,13 +55,30 @@ def to_batch(
             faults.append((first_error(error, chunk, column, signature.layout), column))
     if faults:
         first = min(faults, key=lambda fault: fault[0].row)
-        _refuse(first, lines_before(first[0].row))
+        raise _fault(first, lines_before(first[0].row)) from first[0]
     if signature.layout is Layout.FRAME:
         return dict(zip(signature.names, arrays, strict=True))
     matrix = np.empty((rows, len(arrays)))
     for position, values in enumerate(arrays):
         matrix[:, position] = values
     return matrix
+
+
+def find_faults(
+    chunks: Sequence[pa.Array], signature: Signature, lines_before: Callable[[int], int | None]
+) -> list[RowFaultError]:
+    """All rows that do not fit the signature, in order, each with its first fault.
+
+    Args:
+        chunks: See `to_batch`.
+        signature: What the model takes.
+        lines_before: See `to_batch`.
+    """
+    faults: dict[int, _Fault] = {}
+    for chunk, column in zip(chunks, signature.columns, strict=True):
+        for error in all_errors(chunk, column, signature.layout):
+            faults.setdefault(error.row, (error, column))
+    return [_fault(faults[row], lines_before(row)) for row in sorted(faults)]
 
 
 def readable(array: pa.Array, column: Column, layout: Layout) -> pa.Array | None:
@@ -122,13 +140,13 @@ def _nan_as_null(array: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_nan(array), nothing, array)
 
 
-def _refuse(fault: _Fault, lines: int | None) -> NoReturn:
-    error, column = fault
-    found = f"found {shown(error.value)}" if error.value else "found a missing value"
-    raise RowFaultError(
+def _fault(found: _Fault, lines: int | None) -> RowFaultError:
+    error, column = found
+    shown_value = f"found {shown(error.value)}" if error.value else "found a missing value"
+    return RowFaultError(
         error.row,
         lines,
-        f"{found}, expected {error.expected}.",
+        f"{shown_value}, expected {error.expected}.",
         column=column.name,
         hint=hint_for(error),
-    ) from error
+    )

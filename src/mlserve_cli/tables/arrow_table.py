@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.signature import Signature
-from mlserve_cli.tables.arrow_batch import readable, to_batch
+from mlserve_cli.tables import buffers
+from mlserve_cli.tables.arrow_batch import find_faults, readable, to_batch
 from mlserve_cli.tables.fault import RowFaultError
+from mlserve_cli.tables.interface import Sifted
 from mlserve_cli.tables.matching import Matching, match_names
 from mlserve_cli.tables.options import TableOptions
 
@@ -126,6 +129,17 @@ class ArrowBlock:
         """
         if not self.count:
             return ArrowRows(self.rows, None)
+        chunks = self._chunks()
+        return ArrowRows(self.rows, to_batch(chunks, self.signature, self.count, self.lines_before))
+
+    def sifted(self) -> Sifted:
+        """Rows that fit the signature, and the faults of the others."""
+        faults = find_faults(self._chunks(), self.signature, self.lines_before)
+        kept = np.delete(np.arange(self.count), [fault.row for fault in faults])
+        rows = self.rows.take(buffers.from_numpy(kept))
+        return Sifted(ArrowBlock(rows, self.end, self.matching, self.signature), kept, faults)
+
+    def _chunks(self) -> list[pa.Array]:
         chunks = []
         for position, column in zip(self.matching.positions, self.signature.columns, strict=True):
             chunk = readable(self.rows.column(position), column, self.signature.layout)
@@ -134,7 +148,7 @@ class ArrowBlock:
                     0, None, f"found a value that is no {column.dtype}.", column=column.name
                 )
             chunks.append(chunk)
-        return ArrowRows(self.rows, to_batch(chunks, self.signature, self.count, self.lines_before))
+        return chunks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A column of Arrow as the array that a model takes."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from mlserve_cli.tables.values import (
 TEXT = pa.dictionary(pa.int32(), pa.string())
 BYTES = pa.binary()
 _DECIMAL_COMMA = re.compile(r"[+-]?\d[\d.,]*,\d[\d.,]*")
+# Converting fewer values at once costs as much.
+_LEAST_PIECE = 8
 _UTF_8_TEXT = "text in UTF-8"
 _MISSING = "a value; the model takes no missing ones here"
 
@@ -65,6 +68,29 @@ def first_error(
     except ConversionError as earlier:
         return earlier
     return error
+
+
+def all_errors(chunk: pa.Array, column: Column, layout: Layout) -> Iterator[ConversionError]:
+    """All values that a column cannot hold, in order.
+
+    The work is linear: the pieces that are converted at once shrink where errors are found, and
+    grow again where none are.
+    """
+    start, size = 0, len(chunk)
+    while start < len(chunk):
+        piece = chunk.slice(start, size)
+        if chunk.type == TEXT:
+            # With a dictionary of its own, since all of it is looked at.
+            piece = piece.dictionary_decode().dictionary_encode()
+        try:
+            column_values(piece, column, layout)
+        except ConversionError as error:
+            first = first_error(error, piece, column, layout)
+            start += first.row + 1
+            size = max(_LEAST_PIECE, size // 2)
+            yield ConversionError(start - 1, first.value, first.expected)
+        else:
+            start, size = start + size, 2 * size
 
 
 def _distinct(chunk: pa.Array) -> tuple[list[str | None], NDArray[np.intp]]:

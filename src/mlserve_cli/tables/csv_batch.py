@@ -1,7 +1,7 @@
 """The model's columns of a block of CSV as a batch, parsed by pyarrow with types given."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 from mlserve_cli.errors import EngineError, InputError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
-from mlserve_cli.tables.arrow_batch import to_arrow, to_batch
+from mlserve_cli.tables.arrow_batch import find_faults, to_arrow, to_batch
 from mlserve_cli.tables.column_values import BYTES, TEXT, arrow_type
 from mlserve_cli.tables.fault import TO_UTF_8, RowFaultError
 from mlserve_cli.tables.matching import Matching
@@ -74,13 +74,43 @@ class CsvBatchReader:
                 f"The CSV reader finds {table.num_rows} rows in a block where the record scanner "
                 f"finds {len(records)}; this is an error in mlserve, and no row was scored wrongly."
             )
-        chunks = [self._with_points(name, table.column(name)) for name in self._taken]
         return to_batch(
-            chunks,
+            self._chunks(table),
             self._signature,
             len(records),
             lambda row: count_lines(data[: records.starts[row]]),
         )
+
+    def find_faults(
+        self, data: bytes, records: Records, lines_before: Callable[[int], int]
+    ) -> list[RowFaultError]:
+        """All rows of a block that do not fit the signature, in order.
+
+        Args:
+            data: The block.
+            records: Where its records lie; at least one.
+            lines_before: Line ends in the block before a row.
+
+        Raises:
+            EngineError: As `read`.
+        """
+        uneven: list[RowFaultError] = []
+        table = self._parse(data, records, uneven)
+        even = np.delete(np.arange(len(records)), [fault.row for fault in uneven])
+        if table.num_rows != len(even):
+            raise EngineError(
+                f"The CSV reader finds {table.num_rows} rows of the right width in a block where "
+                f"{len(even)} were expected; this is an error in mlserve."
+            )
+        faults = find_faults(
+            self._chunks(table), self._signature, lambda row: lines_before(int(even[row]))
+        )
+        for fault in faults:
+            fault.row = int(even[fault.row])
+        return sorted(uneven + faults, key=lambda fault: fault.row)
+
+    def _chunks(self, table: pa.Table) -> list[pa.Array]:
+        return [self._with_points(name, table.column(name)) for name in self._taken]
 
     def _with_points(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         """Numbers that are converted value by value, in the spelling of Python."""
@@ -130,14 +160,17 @@ class CsvBatchReader:
             ) from error
         return {name: table.column(name).combine_chunks() for name in names}
 
-    def _parse(self, data: bytes, records: Records) -> pa.Table:
+    def _parse(
+        self, data: bytes, records: Records, uneven: list[RowFaultError] | None = None
+    ) -> pa.Table:
+        """The model's columns. Rows of another width are left out where `uneven` takes them."""
         lenient = self._lenient
         if self._integers and (b"0x" in data or b"0X" in data):
             # pyarrow reads 0x10 as the integer 16; nothing else here does.
             lenient |= set(self._integers)
         while True:
             try:
-                table = self._parse_once(data, records, lenient)
+                table = self._parse_once(data, records, lenient, uneven)
             except pa.ArrowInvalid as error:
                 found = _REFUSED_COLUMN.search(str(error))
                 refused = {found[1]} if found else set(self._taken)
@@ -150,17 +183,25 @@ class CsvBatchReader:
             lenient |= refused
             self._lenient |= refused
 
-    def _parse_once(self, data: bytes, records: Records, lenient: frozenset[str]) -> pa.Table:
-        bad: list[pa_csv.InvalidRow] = []
+    def _parse_once(
+        self,
+        data: bytes,
+        records: Records,
+        lenient: frozenset[str],
+        uneven: list[RowFaultError] | None,
+    ) -> pa.Table:
+        bad: list[RowFaultError] = []
 
         def refuse(row: pa_csv.InvalidRow) -> str:
-            bad.append(row)
-            return "error"
+            lines = count_lines(data[: records.starts[row.number - 1]])
+            found = f"found {_fields(row.actual_columns)}, expected {row.expected_columns}."
+            bad.append(RowFaultError(row.number - 1, lines, found))
+            return "error" if uneven is None else "skip"
 
         # pyarrow drops a byte order mark at the start of any buffer; ours may start mid-file.
         guarded = b"\n" + data if data.startswith(_BOM) else data
         try:
-            return pa_csv.read_csv(
+            table = pa_csv.read_csv(
                 pa.py_buffer(guarded),
                 read_options=pa_csv.ReadOptions(
                     use_threads=False, column_names=self._all, block_size=len(guarded) + 1
@@ -177,14 +218,12 @@ class CsvBatchReader:
                 ),
             )
         except pa.ArrowInvalid as error:
-            if not bad:
+            if not bad or uneven is not None:
                 raise
-            row = bad[0].number - 1
-            raise RowFaultError(
-                row,
-                count_lines(data[: records.starts[row]]),
-                f"found {_fields(bad[0].actual_columns)}, expected {bad[0].expected_columns}.",
-            ) from error
+            raise bad[0] from error
+        if uneven is not None:
+            uneven[:] = bad
+        return table
 
 
 def _columns_of(batch: "Batch") -> "list[NDArray[Any]]":

@@ -19,6 +19,7 @@ from mlserve_cli.tables.cutting import cut_blocks
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT, Head, read_head
+from mlserve_cli.tables.interface import Sifted
 from mlserve_cli.tables.matching import Matching, match_columns, other_delimiter
 from mlserve_cli.tables.options import TableOptions
 from mlserve_cli.tables.records import (
@@ -182,6 +183,23 @@ class CsvBlock:
         first = int(starts[start]) if start else 0
         last = int(starts[stop]) if stop < len(starts) else len(self.data)
         return CsvBlock(self.data[first:last], self.end, self.scanner, self.reader)
+
+    def sifted(self) -> Sifted:
+        """Rows that fit the signature, and the faults of the others.
+
+        Raises:
+            EngineError: As `parse`.
+        """
+        faults = self.reader.find_faults(self.data, self._records, self.lines_before)
+        rows = [fault.row for fault in faults]
+        kept = np.delete(np.arange(self.count), rows)
+        # Each record goes with its line end and the blank lines that follow it.
+        limits = np.concatenate((self._records.starts, [len(self.data)]))
+        limits[0] = 0
+        edges = np.concatenate(([-1], rows, [self.count])).astype(np.intp)
+        runs = zip(limits[edges[:-1] + 1].tolist(), limits[edges[1:]].tolist(), strict=True)
+        data = b"".join(self.data[start:stop] for start, stop in runs)
+        return Sifted(CsvBlock(data, self.end, self.scanner, self.reader), kept, faults)
 
     def parse(self) -> "CsvRows":
         """Finds the records and reads the model's columns.

@@ -1,10 +1,15 @@
 """What every table format offers to the job that scores it."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from mlserve_cli.tables.fault import RowFaultError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from mlserve_cli.inference.predictor import Batch
 
@@ -74,6 +79,29 @@ class Block(Protocol):
         Raises:
             RowFaultError: A row that does not fit the signature.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """The rows of a block that fit a signature, as far as values tell, and what the others lack.
+
+    Attributes:
+        block: The rows that fit, as a block.
+        kept: Where they stood, shape `(rows,)`.
+        faults: The others, in order.
+    """
+
+    block: Block
+    kept: "NDArray[np.intp]"
+    faults: list[RowFaultError]
+
+
+@runtime_checkable
+class SiftableBlock(Block, Protocol):
+    """A block that finds all of its faulty rows at once."""
+
+    def sifted(self) -> Sifted:
+        """Rows that fit, and faults."""
 
 
 class Table(Protocol):

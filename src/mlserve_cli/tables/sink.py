@@ -55,6 +55,11 @@ class Sink:
         """Whether this is a file that can be kept and continued."""
         return self._part is not None
 
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether another file can stand beside it."""
+        return self._part is not None
+
     def _open(self, path: str | Path, apart_from: os.stat_result | None) -> BinaryIO:
         if self._standard:
             self._refuse_input(_status_of_output(), apart_from)
@@ -175,6 +180,11 @@ class Sink:
             return self.fingerprint()
         finally:
             self.bytes_written = written
+
+    def reopened(self) -> BinaryIO:
+        """What was written so far, to be read."""
+        assert self._part is not None
+        return self._part.open("rb")
 
     def sync(self) -> None:
         """Returns when everything written is on disk."""

@@ -4,22 +4,26 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 
-from mlserve_cli.errors import InputError
+from mlserve_cli.errors import EngineError, InputError
 from mlserve_cli.tables.encodings import MARK_BYTES, UTF_8, Readable, Transcoded, encoding_of
-from mlserve_cli.tables.formats import Compression
+from mlserve_cli.tables.formats import Compression, Format
+from mlserve_cli.tables.remote import RemoteFile, file_type_of, is_remote
 
 STANDARD_STREAM = "-"
 # Enough to tell how a file is compressed, and whether it is one of Arrow.
 _HEAD_BYTES = 6
 # How much is read at once of what is not wanted.
 _SKIPPED_BYTES = 1 << 20
+# Formats that are no text.
+_TYPED = (Format.PARQUET, Format.ARROW, Format.NPY, Format.NPZ)
 
 
 class _Counted(io.RawIOBase):
@@ -74,27 +78,60 @@ class _Pushed:
         self._head = b""
 
 
+class _Whole(io.RawIOBase):
+    """An input as a file that is read once."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._read = read
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._read(size)
+
+
 class Source:
     """An open input: reads decompressed bytes and knows how far it is.
 
     Args:
-        path: A file, or `-` for standard input.
+        path: A file, the URI of one, or `-` for standard input.
         encoding: Encoding of text that is to be read as UTF-8; None takes UTF-16 where a byte order
             mark says so, and leaves all else as it is.
+        format_: How it is laid out; None believes the name.
 
     Raises:
         InputError: There is no such file, or it cannot be read.
-        UsageError: There is no such encoding.
+        UsageError: There is no such encoding, or no such kind of URI.
+        MissingExtraError: The packages for this kind of URI are not installed.
+
+    Attributes:
+        name: What to call it in messages; it holds no secrets.
+        format: How it is laid out; None where neither the caller nor the name says.
+        uri: Where it lies, if not on this machine.
+        details: What the system says of it, if it is on this machine.
+        size_bytes: Its size; None where that is not known.
+        head: Its first bytes, at most six.
+        compression: How it is compressed.
+        encoding: Encoding of the text.
     """
 
-    def __init__(self, path: str | Path, *, encoding: str | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, encoding: str | None = None, format_: Format | None = None
+    ) -> None:
         self._standard = str(path) == STANDARD_STREAM
         self.name = "standard input" if self._standard else str(path)
+        self.format = format_ or file_type_of(str(path)).format
+        self.uri = path if isinstance(path, str) and is_remote(path) else None
+        self._copy: Any = None
         self._file = self._open(path)
         details = os.fstat(self._file.fileno()) if _has_descriptor(self._file) else None
         self.details = details
         regular = details is not None and stat.S_ISREG(details.st_mode)
         self.size_bytes = details.st_size if details is not None and regular else None
+        if isinstance(self._file, RemoteFile):
+            self.name, self.size_bytes = self._file.name, self._file.size_bytes
         with self._reading():
             self._counted = _Counted(self._file)
         self.head = self._counted.head
@@ -107,10 +144,11 @@ class Source:
             self.close()
             raise
 
-    @staticmethod
-    def _open(path: str | Path) -> BinaryIO:
+    def _open(self, path: str | Path) -> BinaryIO:
         if str(path) == STANDARD_STREAM:
             return sys.stdin.buffer
+        if self.uri is not None:
+            return RemoteFile(self.uri, self.format)  # type: ignore[return-value]
         try:
             return Path(path).open("rb", buffering=0)
         except FileNotFoundError as error:
@@ -122,6 +160,8 @@ class Source:
 
     def _transcode(self, asked: str | None) -> str:
         """Reads UTF-8 from now on; the encoding of the input."""
+        if self.format in _TYPED:
+            return UTF_8
         with self._reading():
             head = self._stream.read(MARK_BYTES)
         self._stream = _Pushed(head, self._stream)
@@ -150,8 +190,48 @@ class Source:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether another run can read the same bytes again: it is a file with a name."""
+        """Whether another run can find the same bytes again, and know them: a file with a name."""
+        if self.uri is not None:
+            return self.version is not None
         return not self._standard and self.size_bytes is not None
+
+    @property
+    def version(self) -> str | None:
+        """What differs when the content of a remote file does; None where nothing says so."""
+        return self._file.version if isinstance(self._file, RemoteFile) else None
+
+    def local_path(self) -> str:
+        """A file on this machine: the input itself, or an unnamed copy that goes with it.
+
+        A pipe, and a file of a server that gives no parts of it, can be read from front to back
+        only; formats whose table of contents stands at the end need more than that.
+
+        Raises:
+            InputError: The input cannot be read.
+            EngineError: There is no space for a copy.
+        """
+        if self.uri is None and self.is_repeatable:
+            return self.name
+        if self._copy is None:
+            # Closing the input closes it.
+            self._copy = copy = tempfile.NamedTemporaryFile(prefix="mlserve-")  # noqa: SIM115
+            try:
+                while data := self.read(_SKIPPED_BYTES):
+                    copy.write(data)
+                copy.flush()
+            except OSError as error:
+                raise EngineError(
+                    f"{self.name} could not be copied to {tempfile.gettempdir()}: "
+                    f"{error.strerror or error}.",
+                    hint="Name a folder with more space: TMPDIR=FOLDER",
+                ) from error
+        return str(self._copy.name)
+
+    def random_access(self) -> "str | pa.PythonFile":
+        """What pyarrow can read here and there: a path, or a file that lies elsewhere."""
+        if isinstance(self._file, RemoteFile) and self._file.seekable():
+            return pa.PythonFile(self._file, mode="r")
+        return self.local_path()
 
     @property
     def is_compressed(self) -> bool:
@@ -182,6 +262,10 @@ class Source:
         self._position += len(data)
         return data
 
+    def front_to_back(self) -> pa.PythonFile:
+        """What pyarrow can read from the first byte to the last, once."""
+        return pa.PythonFile(_Whole(self.read), mode="r")
+
     def skip_to(self, position: int) -> None:
         """Goes on at an offset of the decompressed bytes, which lies behind what was read.
 
@@ -189,7 +273,7 @@ class Source:
             InputError: The input ends before.
         """
         plain = self.compression is Compression.NONE and self.encoding == UTF_8
-        if plain and self.size_bytes is not None:
+        if plain and self.size_bytes is not None and self._file.seekable():
             self._counted.seek_to(position)
             assert isinstance(self._stream, _Pushed)
             self._stream.forget()
@@ -200,6 +284,8 @@ class Source:
 
     def close(self) -> None:
         """Closes the file; standard input stays open."""
+        if self._copy is not None:
+            self._copy.close()
         if not self._standard:
             self._file.close()
 

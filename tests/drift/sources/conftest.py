@@ -40,6 +40,12 @@ def read() -> "Callable[[Path], dict[str, Any]]":
     return read_all
 
 
+@pytest.fixture
+def gather() -> "Callable[[Dataset], dict[str, Any]]":
+    """Reads all columns of an opened file."""
+    return gathered
+
+
 def read_all(path: Path | str) -> dict[str, Any]:
     dataset = open_path(path)
     assert not isinstance(dataset, Profile)

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from mlserve_cli.drift import drift_check
-from mlserve_cli.drift.sources import arrays
+from mlserve_cli.drift.profile import Profile
+from mlserve_cli.drift.sources import arrays, files
 from mlserve_cli.drift.sources.arrays import ArrayDataset, spread
+from mlserve_cli.drift.sources.files import open_path
 from mlserve_cli.drift.sources.npy import NpyDataset
 from mlserve_cli.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Gather = Callable[[Any], dict[str, Any]]
 Read = Callable[[Path], dict[str, Any]]
 VALUES = np.random.default_rng(0).normal(size=(3_000, 7))
 
@@ -133,3 +136,58 @@ def test_more_columns_than_fit_one_block_are_compared() -> None:
     values[:, 7] += np.repeat([0, 2], 200)
     report = drift_check(values[:200], values[200:])
     assert [column.name for column in report.columns if column.verdict == "drift"] == ["x7"]
+
+
+@pytest.mark.parametrize("pack", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("form", ["rows", "columns", "arrays", "one row"])
+def test_large_archives_are_read_in_blocks(
+    tmp_path: Path, pack: Any, form: str, gather: Gather, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = VALUES if form != "one row" else VALUES.ravel()
+    match form:
+        case "columns":
+            pack(tmp_path / "a.npz", np.asfortranarray(values))
+        case "arrays":
+            pack(tmp_path / "a.npz", **{f"c{k}": column for k, column in enumerate(values.T)})
+        case _:
+            pack(tmp_path / "a.npz", values)
+    kept = open_path(tmp_path / "a.npz")
+    monkeypatch.setattr(files, "KEPT_BYTES", 1_000)
+    monkeypatch.setattr(arrays, "BLOCK_BYTES", 10_000)
+    blocks = open_path(tmp_path / "a.npz")
+    assert not isinstance(kept, Profile)
+    assert not isinstance(blocks, Profile)
+    assert type(blocks) is not type(kept) or (form, pack) == ("columns", np.savez_compressed)
+    assert blocks.fields == kept.fields
+    assert gather(blocks) == gather(kept)
+    report = drift_check(tmp_path / "a.npz", tmp_path / "a.npz")
+    assert report.reference_rows == len(values)
+
+
+@pytest.mark.parametrize("pack", [np.savez, np.savez_compressed])
+def test_large_archives_that_are_damaged_are_refused(
+    tmp_path: Path, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "KEPT_BYTES", 1_000)
+    path = tmp_path / "a.npz"
+    pack(path, a=VALUES[:, 0], b=VALUES[:, 1])
+    content = bytearray(path.read_bytes())
+    content[5_000:5_100] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="no readable npz file"):
+        drift_check(path, path)
+    pack(path, a=VALUES[:, 0], b=VALUES[:-1, 1])
+    with pytest.raises(InputError, match="no columns of one table"):
+        drift_check(path, path)
+    pack(path, a=VALUES, b=np.array([None, {}], object))
+    with pytest.raises(InputError, match="Arrays of Python objects are pickles"):
+        drift_check(path, path)
+
+
+def test_headers_with_impossible_shapes_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((5, 3)))
+    content = (tmp_path / "a.npy").read_bytes()
+    for written in (b"(-5,3)", b"(99999"):
+        (tmp_path / "b.npy").write_bytes(content.replace(b"(5, 3)", written))
+        with pytest.raises(InputError, match="no readable npy file"):
+            drift_check(tmp_path / "b.npy", tmp_path / "a.npy")

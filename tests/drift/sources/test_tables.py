@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlserve_cli.drift import drift_check
+from mlserve_cli.drift.profile import Profile
 from mlserve_cli.drift.report import Kind
-from mlserve_cli.drift.sources import remembered, typed
+from mlserve_cli.drift.sources import arrow_files, files, typed
 from mlserve_cli.drift.sources.files import open_path
 from mlserve_cli.drift.sources.frames import open_frame
 from mlserve_cli.drift.sources.remembered import Remembered
@@ -83,7 +85,7 @@ def test_large_files_are_read_again_rather_than_kept(
     path = write(frame, tmp_path / f"data.{suffix}")
     other = write(frame.assign(number=frame["number"] + 0.5), tmp_path / f"new.{suffix}")
     kept = drift_check(path, other)
-    monkeypatch.setattr(remembered.Remembered.__init__, "__defaults__", (1_000,))
+    monkeypatch.setattr(files, "KEPT_BYTES", 1_000)
     monkeypatch.setattr(typed, "BLOCK_BYTES", 5_000)
     again = drift_check(path, other)
     for column in kept.columns:
@@ -114,7 +116,7 @@ def test_a_sorted_file_gets_its_bins_where_the_values_are(
         values = np.sort(r.normal(size=30_000))
         pd.DataFrame({"x": values}).to_csv(tmp_path / f"{name}.csv", index=False)
     kept = drift_check(tmp_path / "ref.csv", tmp_path / "cur.csv").column("x")
-    monkeypatch.setattr(remembered.Remembered.__init__, "__defaults__", (1_000,))
+    monkeypatch.setattr(files, "KEPT_BYTES", 1_000)
     monkeypatch.setattr(typed, "BLOCK_BYTES", 5_000)
     column = drift_check(tmp_path / "ref.csv", tmp_path / "cur.csv").column("x")
     assert column.reference is not None
@@ -191,7 +193,7 @@ def test_parts_with_other_columns_are_refused(frame: pd.DataFrame, tmp_path: Pat
         drift_check(tmp_path, frame)
 
 
-def test_uris_are_read(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_uris_of_local_files_are_read(frame: pd.DataFrame, tmp_path: Path) -> None:
     write(frame[:1_000], tmp_path / "a.parquet")
     write(frame[1_000:], tmp_path / "b.parquet")
     for uri in (f"file://{tmp_path}", f"file://{tmp_path}/*.parquet"):
@@ -199,7 +201,7 @@ def test_uris_are_read(frame: pd.DataFrame, tmp_path: Path) -> None:
         assert (report.reference, report.reference_rows) == (uri, len(frame))
     one = drift_check(f"file://{tmp_path}/a.parquet", frame)
     assert one.reference == f"file://{tmp_path}/a.parquet"
-    with pytest.raises(InputError, match=r"nope.csv cannot be read: FileNotFoundError"):
+    with pytest.raises(InputError, match=r"nope.csv does not exist"):
         drift_check(f"file://{tmp_path}/nope.csv", frame)
 
 
@@ -260,6 +262,9 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "ragged": ("a.csv", b"a,b\n1,2\n3\n", "row 2: found 1 fields, expected 2"),
     "no header": ("a.csv", b"1.5,2\n3,4\n", "seems to have no header"),
     "repeated name": ("a.csv", b"a,a\n1,2\n", "more than one column named 'a'"),
+    "a picture": ("a.csv", b"\x89PNG\r\n\x1a\n1,2\n", "text that is not UTF-8"),
+    "null JSON": ("a.jsonl", b'{"a":1}\n null\n', "line 2: one JSON object per line"),
+    "numbers only": ("a.jsonl", b"1\n2\n", "line 1: one JSON object per line"),
     "open quote": ("a.csv", b'a,b\n"x,2\n', "a quote near its end is never closed"),
     "not UTF-8": ("a.csv", "a,b\nä,1\n".encode("latin-1"), "text that is not UTF-8"),
     "a workbook": ("a.csv", b"PK\x03\x04 and so on", "zip archive"),
@@ -287,6 +292,8 @@ def test_bad_files_are_told_in_a_sentence(tmp_path: Path, case: str) -> None:
         ("nope.csv", InputError, "does not exist"),
         ("data.xlsx", UsageError, "the suffix .xlsx names no table format"),
         ("folder", InputError, "holds no file with a table"),
+        ("pipe.csv", InputError, "is no regular file"),
+        ("x" * 300 + ".csv", InputError, "name too long"),
     ],
 )
 def test_what_is_no_table_is_refused(
@@ -294,6 +301,7 @@ def test_what_is_no_table_is_refused(
 ) -> None:
     (tmp_path / "data.xlsx").write_text("x")
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(error, match=message):
         drift_check(tmp_path / name, tmp_path / name)
 
@@ -336,3 +344,50 @@ def test_small_data_are_parsed_once(tmp_path: Path) -> None:
     assert passes == 1
     assert sum(len(block[0]) for block in large.blocks([0])) == 99
     assert passes == 2
+
+
+def test_an_empty_name_is_no_folder(frame: pd.DataFrame) -> None:
+    """As of a variable of a shell that is not set."""
+    with pytest.raises(UsageError, match="name of a file is empty"):
+        drift_check("", frame)
+
+
+def test_no_columns_are_nothing_to_compare(frame: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match="nothing to compare"):
+        drift_check(frame, frame, columns=[])
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "lz4.arrow", "stream.arrow"])
+def test_large_files_are_read_by_few_columns_at_a_time(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is read at once, the report is that of the arrays in memory."""
+    r = np.random.default_rng(0)
+    sides = [{f"c{k}": r.normal(k * side, 1, 4_000) for k in range(9)} for side in range(2)]
+    sides[0]["word"] = sides[1]["word"] = r.choice(["x", "y"], 4_000)
+    paths = []
+    for side, columns in enumerate(sides):
+        table = pa.table(columns)
+        paths.append(tmp_path / f"{side}.{suffix}")
+        if suffix == "parquet":
+            pq.write_table(table, paths[-1], row_group_size=1_500)
+            continue
+        opened = pa.ipc.new_stream if suffix == "stream.arrow" else pa.ipc.new_file
+        options = pa.ipc.IpcWriteOptions(compression="lz4" if suffix == "lz4.arrow" else None)
+        with opened(str(paths[-1]), table.schema, options=options) as out:
+            out.write_table(table, 1_500)
+    expected = drift_check(sides[0], sides[1])
+    monkeypatch.setattr(files, "KEPT_BYTES", 1_000)
+    monkeypatch.setattr(arrow_files, "_STATE_BYTES", 1 << 19)
+    opened_file = open_path(paths[0])
+    assert not isinstance(opened_file, Profile)
+    narrow = suffix in ("parquet", "lz4.arrow")
+    assert (opened_file.columns_at_once is not None) == narrow
+    found = drift_check(paths[0], paths[1])
+    for column in found.columns:
+        other = expected.column(column.name)
+        assert column.verdict is other.verdict
+        assert column.reference is not None
+        assert column.reference.rows == 4_000
+        ks = [m.value for c in column.checks for m in c.measures if m.name == "ks"]
+        assert ks == [m.value for c in other.checks for m in c.measures if m.name == "ks"]

@@ -28,11 +28,32 @@ def test_an_alert_is_raised_when_its_rule_held_long_enough_and_told_once() -> No
     assert states.firing() == []
 
 
+def test_a_clock_that_is_set_changes_nothing() -> None:
+    states = AlertStates()
+    assert states.update([Verdict(RULE, "m", True, 0.5)], 1e9, 0) == []
+    # An hour back.
+    assert states.update([Verdict(RULE, "m", True, 0.5)], 1e9 - 3600, 9) == []
+    (raised,) = states.update([Verdict(RULE, "m", True, 0.5)], 1e9 - 3600, 10)
+    assert raised.started.startswith("2001-09-09T00:46:40")
+
+
 def test_what_held_too_shortly_is_never_told() -> None:
     states = AlertStates()
     for second in range(100):
         holds = second % 10 != 0
         assert states.update([Verdict(RULE, "m", holds, 1.0)], second) == []
+
+
+def test_an_alert_stays_up_for_a_moment_while_nothing_is_known() -> None:
+    states = AlertStates()
+    at_once = Rule("r", Kind.DRIFT)
+    assert states.update([Verdict(at_once, "m", None)], 1) == []
+    (raised,) = states.update([Verdict(at_once, "m", True)], 2)
+    assert states.update([Verdict(at_once, "m", None)], 20) == []
+    assert states.update([Verdict(at_once, "m", True)], 25) == []
+    assert states.update([Verdict(at_once, "m", None)], 50) == []
+    (over,) = states.update([Verdict(at_once, "m", None)], 60)
+    assert (over.id, over.status) == (raised.id, Status.RESOLVED)
 
 
 def test_the_alert_of_a_model_that_is_gone_is_over() -> None:

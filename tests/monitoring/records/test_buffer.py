@@ -1,7 +1,8 @@
 """Rates that hold, and bounds on what waits."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ class Recorded:
     name: str
     version: int
     signature: Signature
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 MODEL = Recorded("m", 1, Signature(Task.REGRESSION, (Column("x"),)))

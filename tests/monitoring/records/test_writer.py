@@ -3,8 +3,8 @@
 import itertools
 import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Recorded:
     name: str
     version: int
     signature: Signature
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 IRIS = Recorded(

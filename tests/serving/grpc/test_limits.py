@@ -1,6 +1,7 @@
 """Slow models: overload, deadlines, stopping; the server runs inside the test."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -114,6 +115,47 @@ def test_a_client_that_gives_up_disturbs_nobody(fake: type[FakePredictor]) -> No
         assert answered == [0, 2, 4, 6]
 
     run(fake(refuse=slow), Limits(), session)
+
+
+@pytest.mark.parametrize("leaves_by", ["deadline", "cancelling"])
+def test_calls_of_clients_that_have_left_are_not_scored(
+    fake: type[FakePredictor], leaves_by: str
+) -> None:
+    opened = threading.Event()
+    opened.set()
+
+    def wait(_: Any) -> None:
+        assert opened.wait(30)
+
+    predictor = fake(refuse=wait)
+
+    async def session(server: GrpcServer, infer: Any) -> None:
+        gateway = server.gateway
+        queue = gateway.scheduler.queue(gateway.service.resolve("slow"))
+        queue.call_seconds = 1.0
+        opened.clear()
+        predictor.calls.clear()
+        first = asyncio.ensure_future(outcome(infer(body(1))))
+        await until(lambda: predictor.calls)
+        timeout = 2.0 if leaves_by == "deadline" else None
+        leaving = [infer(body(value), timeout=timeout) for value in range(5)]
+        staying = asyncio.ensure_future(outcome(infer(body(2))))
+        await until(lambda: queue.rows == 6)
+        if timeout is None:
+            for one in leaving:
+                one.cancel()
+        await until(lambda: queue.rows == 1)
+        opened.set()
+        assert (await first, await staying) == (2.0, 4.0)
+
+    run(predictor, Limits(), session)
+    # One row alone is scored as two.
+    assert predictor.calls == [2, 2]
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
 
 
 def test_a_stopping_server_finishes_what_is_under_way(fake: type[FakePredictor]) -> None:

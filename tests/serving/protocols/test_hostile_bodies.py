@@ -113,3 +113,17 @@ def test_what_unpacks_to_more_than_the_limit_is_refused_before_it_is_unpacked() 
         plain_body(bomb, {b"content-encoding": b"gzip"}, 1000)
     with pytest.raises(InputError, match="is damaged"):
         plain_body(bomb[5:], {b"content-encoding": b"gzip"}, 1000)
+
+
+def test_gzip_of_several_parts_is_read_and_bounded_as_one() -> None:
+    encoded = {b"content-encoding": b"gzip"}
+    parts = gzip.compress(b"a" * 600) + gzip.compress(b"b" * 400)
+    assert plain_body(parts, encoded, 1000) == b"a" * 600 + b"b" * 400
+    with pytest.raises(TooLargeError):
+        plain_body(parts, encoded, 999)
+    with pytest.raises(InputError, match="damaged"):
+        plain_body(parts + b"rubbish", encoded, 1000)
+    with pytest.raises(InputError, match="ends too early"):
+        plain_body(parts[:-1], encoded, 1000)
+    with pytest.raises(InputError, match="more than 100 parts"):
+        plain_body(gzip.compress(b"") * 102, encoded, 1000)

@@ -63,6 +63,8 @@ def _local(dask: Any) -> Any:
         threads_per_worker=1,
         processes=True,
         dashboard_address=None,
+        # Without a dashboard the scheduler still answers HTTP, and warns where 8787 is taken.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         # Blocks bound the memory already.
         memory_limit=0,
         # What goes wrong is told by the job.

@@ -8,7 +8,8 @@ from mlserve_cli.batch.checkpoint import Job, describe_job
 from mlserve_cli.batch.cluster.attempts import attempts_folder
 from mlserve_cli.batch.cluster.running import ClusterRun
 from mlserve_cli.batch.cluster.tasks import FileTask
-from mlserve_cli.batch.folder import Finished, FinishedFiles, check_destination, find_tables
+from mlserve_cli.batch.finding import check_destination, find_tables
+from mlserve_cli.batch.folder import Finished, FinishedFiles
 from mlserve_cli.batch.options import BatchOptions, BatchReport
 from mlserve_cli.batch.output import ERRORS_SUFFIX
 from mlserve_cli.tables.source import Source
@@ -28,7 +29,7 @@ def predict_files(
     Raises:
         MlserveError: As `predict_folder`; what is finished stays.
     """
-    files = find_tables(source)
+    files = find_tables(source, options)
     check_destination(source, destination, files)
     predictor = run.shipment.load()
     finished = FinishedFiles(destination, resume=options.resume)

@@ -11,9 +11,10 @@ from mlserve_cli.batch.cluster.connection import connected
 from mlserve_cli.batch.cluster.files import predict_files
 from mlserve_cli.batch.cluster.running import ClusterRun
 from mlserve_cli.batch.cluster.split import predict_split
-from mlserve_cli.batch.folder import is_many
+from mlserve_cli.batch.finding import is_many
 from mlserve_cli.batch.options import BatchOptions, BatchReport, Progress
 from mlserve_cli.errors import UsageError
+from mlserve_cli.tables.remote import is_remote
 from mlserve_cli.tables.source import STANDARD_STREAM
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ def predict_on_cluster(
     chosen = cluster or ClusterOptions()
     if STANDARD_STREAM in (str(source), str(destination)):
         raise UsageError("Workers read and write files; - is none.", hint="Name IN and OUT.")
+    if is_remote(source) or is_remote(destination):
+        raise UsageError(
+            "A cluster reads and writes files on storage that all of its workers have under one "
+            "path, not URIs.",
+            hint="Leave out --dask, or mount the store on every machine.",
+        )
     with connected(chosen.address) as client:
         run = ClusterRun(client, shipment, uuid.uuid4().hex[:12], progress or (lambda _: None))
         if is_many(str(source)):

@@ -12,6 +12,7 @@ from mlserve_cli.batch.cluster.joining import JoinedOutput
 from mlserve_cli.batch.cluster.running import ClusterRun, Ended
 from mlserve_cli.batch.cluster.shards import PartFolder, Shard, cut_shards
 from mlserve_cli.batch.cluster.tasks import FileTask, ShardTask
+from mlserve_cli.batch.columnar import ColumnarEncoder
 from mlserve_cli.batch.columns import added_names
 from mlserve_cli.batch.encoders import Encoder, open_encoder
 from mlserve_cli.batch.options import BatchOptions, BatchReport
@@ -56,14 +57,14 @@ def predict_split(
     Warns:
         UserWarning: The file cannot be cut, so that one worker scores it.
     """
-    check_formats(source, destination, options.table)
+    check_formats(source, destination, options.table, options.input_format, options.output_format)
     predictor = run.shipment.load()
-    with Source(source, encoding=options.encoding) as stream:
+    with Source(source, encoding=options.encoding, format_=options.input_format) as stream:
         if not stream.is_repeatable:
             raise UsageError(f"{source} is no file that workers could read.")
         table = open_table(stream, predictor.signature, options.table)
         names = added_names(predictor.signature, options, table.columns)
-        encoder = open_encoder(table, destination, names)
+        encoder = open_encoder(table, destination, names, predictor.signature, options)
         job = describe_job(stream, predictor, options)
         run.total_bytes = stream.size_bytes or 0
         if _is_splittable(stream, table, encoder):
@@ -82,7 +83,8 @@ def predict_split(
 
 def _is_splittable(stream: Source, table: Table, encoder: Encoder) -> bool:
     is_plain = not stream.is_compressed and stream.encoding == UTF_8
-    return isinstance(table, CsvTable | JsonlTable) and is_plain and encoder.is_continuable
+    is_text = encoder.is_continuable and not isinstance(encoder, ColumnarEncoder)
+    return isinstance(table, CsvTable | JsonlTable) and is_plain and is_text
 
 
 def _shard_bytes(run: ClusterRun) -> int:

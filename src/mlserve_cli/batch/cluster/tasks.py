@@ -129,12 +129,16 @@ class ShardTask:
     def _score(self, predictor: "Predictor", sink: Sink, rejected: Sink) -> Part | Outcome:
         rows = lines = skipped = 0
         end = self.start or 0
-        with Source(self.source, encoding=self.options.encoding) as stream:
+        with Source(
+            self.source, encoding=self.options.encoding, format_=self.options.input_format
+        ) as stream:
             if describe_job(stream, predictor, self.options).input != self.job.input:
                 raise InputError(f"{self.shown} has changed while it was being scored.")
             table = open_table(stream, predictor.signature, self.options.table)
             names = added_names(predictor.signature, self.options, table.columns)
-            encoder = open_encoder(table, self.destination, names)
+            encoder = open_encoder(
+                table, self.destination, names, predictor.signature, self.options
+            )
             scorer = BlockScorer(predictor, self.options, encoder, len(names))
             try:
                 for block in table.blocks(self.start):

@@ -82,15 +82,18 @@ def each_block(
     if not positions:
         return
     rows = 0
+    width = dataset.columns_at_once or len(positions)
     with ThreadPoolExecutor(_THREADS, "drift") as pool:
-        for block in dataset.blocks(positions):
-            rows += len(block[0])
-            if len(block) < 2 or len(block) * len(block[0]) < _WORTH_SHARING:
-                for place, values in enumerate(block):
-                    take(place, values)
-                continue
-            # Each thread takes the next column that is left.
-            list(pool.map(take, range(len(block)), block))
+        for first in range(0, len(positions), width):
+            for block in dataset.blocks(positions[first : first + width]):
+                rows += len(block[0])
+                places = range(first, first + len(block))
+                if len(block) < 2 or len(block) * len(block[0]) < _WORTH_SHARING:
+                    for place, values in zip(places, block, strict=True):
+                        take(place, values)
+                    continue
+                # Each thread takes the next column that is left.
+                list(pool.map(take, places, block))
     if not rows:
         raise InputError(
             f"{dataset.name} has no rows; there is nothing to compare.",

@@ -48,7 +48,8 @@ def _pair(before: float, after: float) -> str:
         texts = f"{before:.{digits}g}", f"{after:.{digits}g}"
         if texts[0] != texts[1]:
             break
-    return f"{texts[0]} -> {texts[1]}"
+    # Rounded, and then written without an exponent as far as that is easier to read.
+    return " -> ".join(f"{float(text):,.15g}" for text in texts)
 
 
 def direction_of_categories(pair: CategoryPair, significant: list[Check]) -> str:

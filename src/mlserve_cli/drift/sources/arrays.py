@@ -152,6 +152,7 @@ class ArrayDataset:
     """
 
     notes: tuple[str, ...] = ()
+    columns_at_once: int | None = None
 
     def __init__(self, values: "NDArray[Any]", name: str) -> None:
         self.name = name
@@ -187,6 +188,7 @@ class ColumnsDataset:
 
     named = True
     notes: tuple[str, ...] = ()
+    columns_at_once: int | None = None
 
     def __init__(
         self, columns: "Sequence[NDArray[Any] | Texts]", fields: tuple[Field, ...], name: str

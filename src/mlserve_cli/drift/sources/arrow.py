@@ -1,18 +1,13 @@
-"""Arrow's columns as values, and the files that hold them: Parquet, Arrow, Feather."""
+"""Arrow's columns as values."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc
-import pyarrow.parquet as pq
 
 from mlserve_cli.drift.report import Kind
-from mlserve_cli.drift.sources.interface import BLOCK_ROWS, Field, Texts
+from mlserve_cli.drift.sources.interface import Field, Texts
 from mlserve_cli.errors import InputError
 from mlserve_cli.tables import buffers
 
@@ -27,7 +22,6 @@ _NUMBERS = (
     pa.types.is_null,
 )
 _STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-_BUFFER_BYTES = 1 << 18
 # Units of Arrow's times in one second.
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -142,68 +136,3 @@ def _seconds(array: pa.Array) -> "NDArray[np.float64]":
     values = buffers.numbers(whole, np.int64) / unit
     valid = buffers.validity(whole)
     return values if valid is None else np.where(valid, values, np.nan)
-
-
-class ArrowDataset:
-    """A Parquet or Arrow file, read batch by batch.
-
-    Args:
-        path: The file.
-        parquet: Whether it is Parquet.
-
-    Raises:
-        InputError: It cannot be read, or has no column that can be compared.
-    """
-
-    named = True
-
-    def __init__(self, path: Path, *, parquet: bool) -> None:
-        self.name = str(path)
-        self._path = path
-        self._parquet = parquet
-        with reading(self.name, "Parquet" if parquet else "Arrow"):
-            schema = pq.read_schema(path) if parquet else self._open_arrow().schema
-        self.fields, self.notes = fields_of(schema, self.name)
-
-    def _open_arrow(self) -> Any:
-        source = pa.OSFile(str(self._path), "rb")
-        try:
-            return pa.ipc.open_file(source)
-        except pa.ArrowInvalid:
-            # What a process writes as it goes along has no index at its end.
-            source.seek(0)
-            return pa.ipc.open_stream(source)
-
-    def blocks(self, positions: Sequence[int]) -> "Iterator[list[NDArray[Any] | Texts]]":
-        """See `Dataset.blocks`."""
-        names = [self.fields[position].name for position in positions]
-        with reading(self.name, "Parquet" if self._parquet else "Arrow"):
-            for batch in self._batches(names):
-                for start in range(0, batch.num_rows, BLOCK_ROWS):
-                    part = batch.slice(start, BLOCK_ROWS)
-                    yield [values_of(part.column(name)) for name in names]
-
-    def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
-        if self._parquet:
-            # Otherwise a whole row group is in memory at once, which may be the whole file.
-            with pq.ParquetFile(self._path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
-                yield from file.iter_batches(BLOCK_ROWS, columns=names, use_threads=False)
-            return
-        reader = self._open_arrow()
-        if isinstance(reader, pa.ipc.RecordBatchFileReader):
-            for number in range(reader.num_record_batches):
-                yield reader.get_batch(number)
-        else:
-            yield from reader
-
-
-@contextmanager
-def reading(name: str, format_name: str) -> Iterator[None]:
-    """Translates what pyarrow raises for files that it cannot read."""
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{name} is no readable {format_name} file: {first.rstrip('.')}."
-        ) from error

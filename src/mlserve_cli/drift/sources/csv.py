@@ -48,6 +48,8 @@ class _CsvLayout:
             self._delimiter = other
             self._scanner = RecordScanner(other.encode())
             fields = split_record(self._file_name, head.record, other)
+        if not all(_is_text(field) for field in fields):
+            raise self._not_text()
         if all(_is_number(field) for field in fields) and len(set(fields)) > 1:
             self._refuse_data_as_header(fields)
         self._names = [field or f"x{place}" for place, field in enumerate(fields)]
@@ -127,6 +129,11 @@ class _CsvLayout:
 
 def _delimiter_in(header: str) -> str | None:
     return next((character for character in _OTHER_DELIMITERS if character in header), None)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it was UTF-8: bytes that are none stand in it as halves of surrogate pairs."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_number(text: str) -> bool:

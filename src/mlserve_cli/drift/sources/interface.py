@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 23
 # More rows than this in one block gain nothing.
 BLOCK_ROWS = 1 << 15
+# Bytes of values up to which one side is kept in memory: 100,000 rows of 20 numbers.
+KEPT_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,18 @@ class Dataset(Protocol):
         fields: Its columns, in order.
         named: Whether the columns have names of their own; if not, they are matched by position.
         notes: Remarks, such as on columns that cannot be compared; one sentence each.
+        columns_at_once: How many columns may be read at once where memory shall not grow with them;
+            None for any number.
     """
 
     name: str
     fields: tuple[Field, ...]
     named: bool
     notes: tuple[str, ...]
+
+    @property
+    def columns_at_once(self) -> int | None:
+        """See above."""
 
     def blocks(self, positions: Sequence[int]) -> "Iterator[list[NDArray[Any] | Texts]]":
         """The values of the columns at `positions`, block by block.

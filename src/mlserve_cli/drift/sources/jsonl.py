@@ -11,6 +11,7 @@ from mlserve_cli.drift.sources.typed import Piece, TypedStream, UnfitError
 from mlserve_cli.errors import InputError
 from mlserve_cli.tables.source import Source
 
+_NO_OBJECT = re.compile(rb"^[ \t\r]*([^{ \t\r\n].{0,9})", re.MULTILINE)
 _COLUMN = re.compile(r"Column\(/([^)]*)\)")
 
 
@@ -47,6 +48,7 @@ class _JsonLayout:
     def parse(self, piece: Piece, types: dict[str, pa.DataType] | None) -> pa.Table:
         if not piece.data.strip():
             return pa.table({name: pa.array([], kind) for name, kind in (types or {}).items()})
+        self._refuse_other_values(piece)
         plain = None
         if types is not None:
             # The parser knows no dictionaries.
@@ -67,6 +69,21 @@ class _JsonLayout:
             )
         except pa.ArrowInvalid as error:
             raise self._explained(error, types) from error
+
+    def _refuse_other_values(self, piece: Piece) -> None:
+        # pyarrow ends the whole process where a line is null. Counting is far faster than to look
+        # for what is wrong, and right in nearly all files.
+        if piece.data[:1] == b"{" and piece.data.count(b"\n") == (
+            piece.data.count(b"\n{") + piece.data.endswith(b"\n")
+        ):
+            return
+        found = _NO_OBJECT.search(piece.data)
+        if found is not None:
+            row = piece.rows + piece.data.count(b"\n", 0, found.end()) + 1
+            raise InputError(
+                f"{self._file_name}, line {row}: one JSON object per line is expected; the line "
+                f"begins with {found[1].decode('utf-8', 'replace')!r}."
+            )
 
     def _explained(self, error: pa.ArrowInvalid, types: dict[str, pa.DataType] | None) -> Exception:
         text = str(error).splitlines()[0]

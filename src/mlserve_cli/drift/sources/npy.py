@@ -1,16 +1,13 @@
-"""NumPy's own files: `.npy` in blocks, whatever its size; `.npz` in memory."""
+"""NumPy's own files, read in blocks, whatever their size."""
 
-import zipfile
-import zlib
+import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from mlserve_cli.drift.sources.arrays import (
-    ArrayDataset,
-    ColumnsDataset,
     Turner,
     block_rows,
     kind_of,
@@ -26,11 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
 class NpyDataset:
     """A `.npy` file, read in blocks into one buffer.
 
     Args:
         path: The file.
+        start: Where it begins in the file; other than 0 inside of an archive.
 
     Raises:
         InputError: It is no such file, is truncated, or its values cannot be compared.
@@ -38,12 +42,14 @@ class NpyDataset:
 
     named = False
     notes: tuple[str, ...] = ()
+    columns_at_once: int | None = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: int = 0) -> None:
         self.name = str(path)
         self._path = path
         with path.open("rb") as file:
-            shape, self._by_column, self._dtype = _header(file, self.name)
+            file.seek(start)
+            shape, self._by_column, self._dtype = npy_header(file, self.name)
             self._offset = file.tell()
         self._rows, self._width = shape_of(shape, self.name)
         kind = kind_of(self._dtype, self.name)
@@ -121,40 +127,23 @@ class NpyDataset:
         return values
 
 
-def _header(file: BinaryIO, name: str) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":
+def npy_header(file: IO[bytes], name: str) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":
+    """Shape, whether columns follow each other, and type; the file is then at the first value.
+
+    Raises:
+        InputError: It is no such file, or of a version that is not read.
+    """
     try:
         version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            return np.lib.format.read_array_header_1_0(file)
-        if version == (2, 0):
-            return np.lib.format.read_array_header_2_0(file)
-    except (ValueError, EOFError, SyntaxError, TypeError) as error:
+        if version in _READERS:
+            shape, by_column, dtype = _READERS[version](file)
+            if min(shape, default=0) < 0:
+                raise InputError(f"{name} is no readable npy file: its shape is {shape}.")
+            return shape, by_column, dtype
+    except (ValueError, EOFError, SyntaxError, TypeError, tokenize.TokenError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name} is no readable npy file: {first}.") from error
     raise InputError(
         f"{name} is an npy file of version {version[0]}.{version[1]}, expected 1.0 or 2.0.",
         hint="Save the fields of a structured array as columns of Parquet or CSV.",
     )
-
-
-def open_npz(path: Path) -> ArrayDataset | ColumnsDataset:
-    """The data in an `.npz` file: one matrix, or one array per column.
-
-    Raises:
-        InputError: It is no such file, or holds something else.
-    """
-    try:
-        # numpy leaves a file open that it opened itself and could not read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except ValueError as error:
-        if "pickle" in str(error):
-            kind_of(np.dtype(np.object_), str(path))
-        raise InputError(f"{path} is no readable npz file: {error}.") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no readable npz file: {error}.") from error
-    if not arrays:
-        raise InputError(f"{path} holds no arrays.")
-    if len(arrays) == 1:
-        return ArrayDataset(next(iter(arrays.values())), str(path))
-    return ColumnsDataset.of_arrays(arrays, str(path))

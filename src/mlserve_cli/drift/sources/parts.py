@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Files that a sample is taken from.
-_SAMPLED_PARTS = 16
+SAMPLED_PARTS = 16
 
 
 class PartsDataset:
@@ -31,6 +31,8 @@ class PartsDataset:
         self.fields = parts[0].fields
         self.named = parts[0].named
         self.notes = parts[0].notes
+        limits = [part.columns_at_once for part in parts if part.columns_at_once is not None]
+        self.columns_at_once = min(limits, default=None)
         self._places = [self._places_in(part) for part in parts]
 
     def _places_in(self, part: Dataset) -> list[int]:
@@ -57,7 +59,7 @@ class PartsDataset:
 
     def sample(self, positions: Sequence[int], rows: int) -> "list[NDArray[Any] | Texts]":
         """See `Dataset.sample`."""
-        step = -(-len(self._parts) // _SAMPLED_PARTS)
+        step = -(-len(self._parts) // SAMPLED_PARTS)
         taken = list(zip(self._parts, self._places, strict=True))[::step]
         samples = [
             part.sample([places[position] for position in positions], -(-rows // len(taken)))

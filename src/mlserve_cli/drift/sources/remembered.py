@@ -2,21 +2,18 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from mlserve_cli.drift.sources.arrays import ColumnsDataset
-from mlserve_cli.drift.sources.interface import Field, Texts
+from mlserve_cli.drift.sources.interface import KEPT_BYTES, Field, Texts
+from mlserve_cli.drift.sources.read_ahead import read_ahead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Values = NDArray[Any] | Texts
-
-# Bytes of values up to which they are kept.
-_KEPT_BYTES = 1 << 25
 
 
 class Stream(Protocol):
@@ -42,7 +39,9 @@ class Remembered:
         kept_bytes: Up to which size of its values it is kept.
     """
 
-    def __init__(self, stream: Stream, kept_bytes: int = _KEPT_BYTES) -> None:
+    columns_at_once: int | None = None
+
+    def __init__(self, stream: Stream, kept_bytes: int = KEPT_BYTES) -> None:
         self.name = stream.name
         self.fields = stream.fields
         self.named = stream.named
@@ -57,10 +56,10 @@ class Remembered:
         if self._kept is not None and set(positions) <= set(self._kept[0]):
             known, columns = self._kept
             return columns.blocks([known.index(position) for position in positions])
-        if self._begun is not None and list(positions) == self._begun[0]:
-            (_, start, rest), self._begun = self._begun, None
-            return itertools.chain(_forgotten(start), _ahead(rest))
-        return _ahead(self._stream.blocks(positions))
+        begun, self._begun = self._begun, None
+        if begun is not None and list(positions) == begun[0]:
+            return itertools.chain(_forgotten(begun[1]), read_ahead(begun[2]))
+        return read_ahead(self._stream.blocks(positions))
 
     def sample(self, positions: Sequence[int], rows: int) -> "list[NDArray[Any] | Texts]":
         """See `Dataset.sample`. Of large data these are rows of their first part."""
@@ -76,17 +75,25 @@ class Remembered:
                 break
             start.append(block)
             size += sum(_size(values) for values in block)
-        columns = self._joined(positions, start)
-        if complete:
-            self._kept = list(positions), columns
-        else:
-            self._begun = list(positions), start, rest
-        return columns.sample(range(len(positions)), rows)
-
-    def _joined(self, positions: Sequence[int], blocks: "list[list[Values]]") -> ColumnsDataset:
         fields = tuple(self.fields[position] for position in positions)
-        columns = [joined([block[place] for block in blocks]) for place in range(len(positions))]
-        return ColumnsDataset(columns, fields, self.name)
+        every = range(len(positions))
+        if complete:
+            columns = ColumnsDataset(_joined_columns(start, len(positions)), fields, self.name)
+            self._kept = list(positions), columns
+            return columns.sample(every, rows)
+        self._begun = list(positions), start, rest
+        samples = [
+            ColumnsDataset(block, fields, self.name).sample(every, -(-rows // len(start)))
+            for block in start
+        ]
+        return [joined([sample[place] for sample in samples]) for place in every]
+
+
+def _joined_columns(blocks: "list[list[Values]]", width: int) -> "list[Values]":
+    """The columns of blocks, which are let go of one by one: there is no second copy of all."""
+    columns = [[block[place] for block in blocks] for place in range(width)]
+    blocks.clear()
+    return [joined(columns.pop(0)) for _ in range(width)]
 
 
 def _forgotten(blocks: "list[list[Values]]") -> "Iterator[list[Values]]":
@@ -94,15 +101,6 @@ def _forgotten(blocks: "list[list[Values]]") -> "Iterator[list[Values]]":
     blocks.reverse()
     while blocks:
         yield blocks.pop()
-
-
-def _ahead(blocks: "Iterator[list[Values]]") -> "Iterator[list[Values]]":
-    """The same blocks, of which the next one is read while one is being counted."""
-    with ThreadPoolExecutor(1, "read-ahead") as reader:
-        coming = reader.submit(next, blocks, None)
-        while (block := coming.result()) is not None:
-            coming = reader.submit(next, blocks, None)
-            yield block
 
 
 def _size(values: "Values") -> int:

@@ -1,10 +1,10 @@
 """Corrections of p-values for the number of tests."""
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
+from mlserve_cli.drift.choices import Correction
 from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -12,14 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-
-class Correction(StrEnum):
-    """How p-values of many tests are adjusted."""
-
-    BH = "bh"
-    BONFERRONI = "bonferroni"
-    HOLM = "holm"
-    NONE = "none"
+__all__ = ["Correction", "adjust"]
 
 
 def adjust(

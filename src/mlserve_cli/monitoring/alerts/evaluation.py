@@ -14,13 +14,13 @@ class Verdict:
     Attributes:
         rule: The rule.
         model: Name of the model.
-        holds: Whether an alert is due.
+        holds: Whether an alert is due; None where nothing is known at this moment.
         value: What was measured.
     """
 
     rule: Rule
     model: str
-    holds: bool
+    holds: bool | None
     value: float = 0.0
 
 
@@ -48,10 +48,10 @@ def _judge(rule: Rule, samples: Samples, model: str) -> Verdict:
             silent = change.requests == 0 and change.seconds >= rule.window_seconds
             return Verdict(rule, model, silent, change.requests)
         case Kind.DRIFT:
-            return Verdict(rule, model, bool(now.drifted), float(bool(now.drifted)))
+            return Verdict(rule, model, now.drifted, float(bool(now.drifted)))
         case Kind.QUALITY_DROP:
             drop = now.quality_drop
-            return Verdict(rule, model, drop is not None and drop > rule.limit, drop or 0.0)
+            return Verdict(rule, model, None if drop is None else drop > rule.limit, drop or 0.0)
         case _:
             assert_never(rule.kind)
 

@@ -13,12 +13,25 @@ class _Key(NamedTuple):
     model: str
 
 
+# How long an alert stays up of which nothing is known: a worker that replaces the one that measured
+# needs a moment.
+_UNKNOWN_SECONDS = 30.0
+
+
 @dataclass(slots=True)
 class _Alert:
-    """A rule that holds: since when, and since when it is told; None before."""
+    """A rule that holds.
+
+    Attributes:
+        verdict: The last one that held.
+        since: When the first one did, by a clock that is never set.
+        known: When the last one did, likewise.
+        raised: Since when it is told, in seconds since 1970; None before.
+    """
 
     verdict: Verdict
     since: float
+    known: float
     raised: float | None = None
 
 
@@ -28,18 +41,27 @@ class AlertStates:
     def __init__(self) -> None:
         self._alerts: dict[_Key, _Alert] = {}
 
-    def update(self, verdicts: Iterable[Verdict], now: float) -> list[Notice]:
+    def update(
+        self, verdicts: Iterable[Verdict], now: float, seconds: float | None = None
+    ) -> list[Notice]:
         """What has changed.
 
         Args:
             verdicts: What all rules say now; what they are silent about does not hold.
             now: Seconds since 1970.
+            seconds: By a clock that is never set; `now` where it is not given.
         """
-        holding = {
-            _Key(verdict.rule.name, verdict.model): verdict for verdict in verdicts if verdict.holds
-        }
-        found = [self._end(key, now) for key in list(self._alerts) if key not in holding]
-        found += [self._go_on(key, verdict, now) for key, verdict in holding.items()]
+        seconds = now if seconds is None else seconds
+        said = {_Key(verdict.rule.name, verdict.model): verdict for verdict in verdicts}
+        holding = {key: verdict for key, verdict in said.items() if verdict.holds}
+        unknown = {key for key, verdict in said.items() if verdict.holds is None}
+        found = [
+            self._end(key, now)
+            for key, alert in list(self._alerts.items())
+            if key not in holding
+            and not (key in unknown and seconds - alert.known < _UNKNOWN_SECONDS)
+        ]
+        found += [self._go_on(key, verdict, now, seconds) for key, verdict in holding.items()]
         return [told for told in found if told is not None]
 
     def firing(self) -> list[Notice]:
@@ -50,10 +72,10 @@ class AlertStates:
             if alert.raised is not None
         ]
 
-    def _go_on(self, key: _Key, verdict: Verdict, now: float) -> Notice | None:
-        alert = self._alerts.setdefault(key, _Alert(verdict, now))
-        alert.verdict = verdict
-        if alert.raised is not None or now - alert.since < verdict.rule.for_seconds:
+    def _go_on(self, key: _Key, verdict: Verdict, now: float, seconds: float) -> Notice | None:
+        alert = self._alerts.setdefault(key, _Alert(verdict, seconds, seconds))
+        alert.verdict, alert.known = verdict, seconds
+        if alert.raised is not None or seconds - alert.since < verdict.rule.for_seconds:
             return None
         alert.raised = now
         return notice(verdict.rule, verdict.model, verdict.value, now)

@@ -74,7 +74,11 @@ def texts(values: Sequence[str | bytes | None]) -> pa.Array:
 
 def repeated(text: str, count: int) -> pa.Array:
     """An array of the same text."""
-    return texts([text.encode()] * count)
+    encoded = text.encode()
+    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(len(encoded))
+    return pa.Array.from_buffers(
+        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(encoded * count)]
+    )
 
 
 def _packed(flags: NDArray[np.bool_]) -> NDArray[np.uint8]:

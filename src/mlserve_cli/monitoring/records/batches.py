@@ -90,11 +90,25 @@ def _columns(
     yield from np.ascontiguousarray(np.concatenate(shaped).T)
 
 
+def _counts(entries: "Sequence[Entry]") -> NDArray[np.intp]:
+    """Rows of each request."""
+    if all(entry.counts is None for entry in entries):
+        return np.ones(sum(entry.rows for entry in entries), np.intp)
+    counts = (entry.counts or [1] * entry.rows for entry in entries)
+    return np.array(list(itertools.chain.from_iterable(counts)), np.intp)
+
+
+def _names(ids: list[bytes], request: NDArray[np.intp]) -> pa.Array:
+    """What the requests of rows are called."""
+    if not any(ids):
+        return pa.nulls(len(request), pa.string())
+    return arrays.texts([ids[place] or None for place in request.tolist()])
+
+
 def _context(
     layout: "RecordLayout", entries: "Sequence[Entry]", picked: NDArray[np.intp] | None
 ) -> list[pa.Array]:
-    counts = [entry.counts or [1] * len(entry.parts) for entry in entries]
-    flat = np.array(list(itertools.chain.from_iterable(counts)))
+    flat = _counts(entries)
     rows = int(flat.sum())
     chosen = np.arange(rows) if picked is None else picked
     # Which request each row belongs to, and where that begins.
@@ -102,16 +116,16 @@ def _context(
     starts = np.cumsum(flat) - flat
     times = np.repeat([entry.time for entry in entries], [entry.rows for entry in entries])
     seconds = np.array(list(itertools.chain.from_iterable(entry.seconds for entry in entries)))
-    ids: list[bytes] = list(
-        itertools.chain.from_iterable(
-            entry.request_ids or [b""] * len(entry.parts) for entry in entries
-        )
-    )
+    ids: list[bytes] = []
+    # Most clients give no names.
+    if any(entry.request_ids for entry in entries):
+        for entry in entries:
+            ids += entry.request_ids or [b""] * len(entry.seconds)
     roles, count = layout.roles, len(chosen)
     return [
         arrays.numbers((times[chosen] * _MICROSECONDS).astype(np.int64), arrays.TIME),
         arrays.numbers(seconds[request], pa.float64()),
-        arrays.texts([ids[place] or None for place in request.tolist()]),
+        _names(ids, request),
         arrays.numbers((chosen - starts[request] + 1).astype(np.int64), pa.int64()),
         arrays.repeated(roles.model, count),
         arrays.numbers(np.full(count, roles.version, np.int64), pa.int64()),

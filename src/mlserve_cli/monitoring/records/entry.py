@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +30,10 @@ class RecordedModel(Protocol):
     def signature(self) -> "Signature":
         """What it takes and returns; the same object every time."""
 
+    @property
+    def metrics(self) -> "Mapping[str, float]":
+        """Its figures when it was saved, by name."""
+
 
 class Entry(msgspec.Struct):
     """Rows that were scored in one call, those of several requests.
@@ -37,7 +41,7 @@ class Entry(msgspec.Struct):
     Attributes:
         model: Which model.
         time: When they were scored, in seconds since 1970.
-        parts: The rows of each request, of the same kinds.
+        parts: The rows in order, of one or more requests each, of the same kinds.
         rows: How many there are in all.
         kept: How many of them are recorded, evenly spread.
         labels: Shape `(rows,)` or `(rows, outputs)`; None where nobody asked for them.

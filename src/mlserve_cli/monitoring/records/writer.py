@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -15,6 +16,9 @@ from mlserve_cli.monitoring.records.layout import RecordLayout, layout_of
 from mlserve_cli.monitoring.records.retention import SUFFIX, Retention, tidy
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mlserve_cli.monitoring.feedback.waiting import WaitingPredictions
     from mlserve_cli.monitoring.records.buffer import RecordBuffer
     from mlserve_cli.monitoring.records.entry import Entry, RecordedModel
 
@@ -49,6 +53,7 @@ class RecordWriter:
         redacted: Inputs that are left out.
         retention: How much is kept.
         now: Gives the seconds since 1970.
+        waiting: Takes the rows that labels may come for; None where nobody does.
     """
 
     def __init__(
@@ -58,8 +63,10 @@ class RecordWriter:
         redacted: Collection[str] = (),
         retention: Retention | None = None,
         now: Callable[[], float] = time.time,
+        waiting: "WaitingPredictions | None" = None,
     ) -> None:
         self.folder = folder
+        self._waiting = waiting
         self.dropped = 0
         # Rows by name and version of the model.
         self.written: Counter[tuple[str, str]] = Counter()
@@ -73,6 +80,7 @@ class RecordWriter:
         self._count = 0
         self._tidied = 0.0
         self._failing: set[_Key] = set()
+        self._is_waiting_broken = False
 
     def flush(self) -> None:
         """Writes everything that waits; afterwards the files have it."""
@@ -98,7 +106,27 @@ class RecordWriter:
             layout = layout_of(entries[0].model, self._redacted)
             found = _Open(layout, GrowingFile(self._new_path(key), self._now()))
             self._open[key] = found
-        found.file.add(record_batch(found.layout, entries))
+        batch = record_batch(found.layout, entries)
+        found.file.add(batch)
+        if self._waiting is not None:
+            self._let_wait(self._waiting, found.layout, entries[0].model, batch)
+
+    def _let_wait(
+        self,
+        waiting: "WaitingPredictions",
+        layout: RecordLayout,
+        model: "RecordedModel",
+        batch: "pa.RecordBatch",
+    ) -> None:
+        try:
+            waiting.add(layout.roles, model.metrics, batch)
+        # They are recorded all the same.
+        except (OSError, sqlite3.Error) as error:
+            if not self._is_waiting_broken:
+                _LOGGER.warning("Predictions do not wait for labels in %s: %s", self.folder, error)
+            self._is_waiting_broken = True
+        else:
+            self._is_waiting_broken = False
 
     def _new_path(self, key: "_Key") -> Path:
         self._count += 1
@@ -110,7 +138,8 @@ class RecordWriter:
         now = self._now()
         for key in [key for key, found in self._open.items() if found.file.is_full(now)]:
             del self._open[key]
-        if now - self._tidied >= _TIDY_SECONDS:
+        # The clock may be set back.
+        if abs(now - self._tidied) >= _TIDY_SECONDS:
             self._tidied = now
             tidy(self.folder, self._retention, now)
 

@@ -15,6 +15,7 @@ from mlserve_cli.monitoring.histogram import FINE_SECONDS, Histogram
 from mlserve_cli.monitoring.registry import WORKERS
 from mlserve_cli.serving import metric_families as families
 from mlserve_cli.serving.dashboard.activity import Answered
+from mlserve_cli.serving.dashboard.quality import QualityFigure, quality_figures
 
 if TYPE_CHECKING:
     from mlserve_cli.serving.model import LoadedModel
@@ -89,6 +90,7 @@ class Summary(msgspec.Struct, frozen=True):
         models: What is served.
         recent: The latest predictions, newest first.
         watches_drift: Whether `/drift` may have something to say.
+        quality: How good the latest predictions with a label were.
     """
 
     time: float
@@ -108,6 +110,7 @@ class Summary(msgspec.Struct, frozen=True):
     models: list[ModelSummary]
     recent: list[Answered]
     watches_drift: bool
+    quality: list[QualityFigure]
 
 
 def summarize(
@@ -158,6 +161,7 @@ def summarize(
         models=[_summary(known, model) for model in models],
         recent=recent,
         watches_drift=watches_drift,
+        quality=quality_figures(known.series),
     )
 
 

@@ -52,7 +52,7 @@ class GrpcServer:
         holder: socket.socket,
         tls: "Tls | None" = None,
     ) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
         self._target = target_of(holder)
         self._tls = tls
         self._server: Any = None
@@ -68,7 +68,7 @@ class GrpcServer:
         server = grpc.aio.server(
             options=[
                 # Holds after decompression as well.
-                ("grpc.max_receive_message_length", self._gateway.options.max_body_bytes),
+                ("grpc.max_receive_message_length", self.gateway.options.max_body_bytes),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 1),
             ]
@@ -94,9 +94,9 @@ class GrpcServer:
         if self._server is None:
             return
         self._released = asyncio.Event()
-        deadline = self._gateway.clock() + _MOST_WAIT_SECONDS
+        deadline = self.gateway.clock() + _MOST_WAIT_SECONDS
         seen = -1
-        while seen != self._calls and self._gateway.clock() < deadline:
+        while seen != self._calls and self.gateway.clock() < deadline:
             seen = self._calls
             await asyncio.sleep(_QUIET_SECONDS)
         stopping = asyncio.create_task(self._server.stop(seconds))
@@ -111,12 +111,12 @@ class GrpcServer:
                 service,
                 {
                     name: grpc.unary_unary_rpc_method_handler(
-                        self._handler(GuardedMethod(self._gateway, service, name, method))
+                        self._handler(GuardedMethod(self.gateway, service, name, method))
                     )
                     for name, method in methods.items()
                 },
             )
-            for service, methods in Methods(self._gateway).by_service().items()
+            for service, methods in Methods(self.gateway).by_service().items()
         ]
 
     def _handler(self, method: GuardedMethod) -> _Handler:

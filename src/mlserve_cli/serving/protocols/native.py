@@ -18,13 +18,16 @@ import msgspec
 from mlserve_cli.errors import InputError, SignatureError
 from mlserve_cli.serving.columns import describe
 from mlserve_cli.serving.exchange import (
+    LARGE_BODY_BYTES,
     Call,
     Reply,
     check_json_type,
     decode_json,
     plain_error,
 )
-from mlserve_cli.serving.rows import Rows
+from mlserve_cli.serving.protocols.large_rows import read_large_rows, write_large_lists
+from mlserve_cli.serving.rows import FLOAT64_BYTES, Rows
+from mlserve_cli.serving.waiting import MANY_ROWS
 
 if TYPE_CHECKING:
     from mlserve_cli.errors import MlserveError
@@ -102,7 +105,8 @@ class NativeProtocol:
         if headers:
             check_json_type(headers)
         if model.reader.is_matrix:
-            call = _read_numbers(model, body)
+            is_large = len(body) > LARGE_BODY_BYTES
+            call = _read_large(model, body) if is_large else _read_numbers(model, body)
             if call is not None:
                 return call
         return _read_anything(model, body)
@@ -129,6 +133,17 @@ def _read_numbers(model: "LoadedModel", body: bytes) -> Call | None:
     except _NOT_NUMBERS:
         return None
     return Call(model, Rows(len(rows), data), model.wanted, _Many(model)) if rows else None
+
+
+def _read_large(model: "LoadedModel", body: bytes) -> Call | None:
+    try:
+        data = read_large_rows(model.reader, body)
+    except _NOT_NUMBERS:
+        return None
+    if data is None:
+        return None
+    rows = len(data) // (FLOAT64_BYTES * model.reader.width)
+    return Call(model, Rows(rows, data), model.wanted, _Many(model))
 
 
 def _seems_many(body: bytes) -> bool:
@@ -215,7 +230,18 @@ class _Many(msgspec.Struct, frozen=True, gc=False):
     model: "LoadedModel"
 
     def __call__(self, scored: "Scored", start: int, stop: int) -> Reply:
+        if stop - start > MANY_ROWS:
+            return Reply(self._in_pieces(scored, start, stop))
         answer = Predictions(scored.label_list[start:stop], self.model.name, self.model.version)
         if scored.probabilities is not None:
             answer.probabilities = scored.probability_list[start:stop]
         return Reply(_encode(answer))
+
+    def _in_pieces(self, scored: "Scored", start: int, stop: int) -> bytes:
+        frame = Predictions([], self.model.name, self.model.version)
+        probabilities = None
+        if scored.probabilities is not None:
+            frame.probabilities = []
+            probabilities = scored.probabilities[start:stop]
+        assert scored.labels is not None
+        return write_large_lists(_encode(frame), scored.labels[start:stop], probabilities)

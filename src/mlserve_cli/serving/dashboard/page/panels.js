@@ -104,6 +104,20 @@ const recent = (summary) => {
   );
 };
 
+const QUALITY_HEADS = [
+  ["Model", "name", true], ["Metric"], ["Now", "number"], ["At save", "number"],
+  ["Fell by", "number"], ["Labels", "number"],
+];
+
+const quality = (summary) => {
+  if (!summary.quality.length) return element("p", { class: "note" }, "No labels yet.");
+  const known = (value) => (value === null ? "–" : short(value));
+  return table(QUALITY_HEADS, summary.quality.map((one) => [
+    `${one.model}/${one.version}`, one.metric.replaceAll("_", " "), short(one.value),
+    known(one.stored), known(one.drop), count(one.labels),
+  ]));
+};
+
 /** Shows everything but the charts over time. */
 export const showPanels = (summary, history) => {
   byId("facts").textContent = facts(summary);
@@ -114,5 +128,6 @@ export const showPanels = (summary, history) => {
     rows.length ? table(MODEL_HEADS, rows) : element("p", { class: "note" }, "No model is loaded."));
   show(byId("statuses"), summary.statuses, () => statuses(summary));
   show(byId("sizes"), summary.sizes, () => sizes(summary));
+  show(byId("quality"), summary.quality, () => quality(summary));
   show(byId("recent"), summary.recent, () => recent(summary));
 };

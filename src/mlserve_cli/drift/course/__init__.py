@@ -1,0 +1,1 @@
+"""The current data in windows: when did what change?"""

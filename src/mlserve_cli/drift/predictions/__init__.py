@@ -1,0 +1,1 @@
+"""Columns that hold predictions: how good they are, and which class each probability is of."""

@@ -1,0 +1,1 @@
+"""Whole rows compared: changes of how columns go together."""
