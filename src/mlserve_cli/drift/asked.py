@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlserve_cli.drift.course.windows import Windows
 from mlserve_cli.drift.matching import Columns, Pair, match_columns
 from mlserve_cli.drift.profile import Profile
+from mlserve_cli.drift.sources.interface import Role
 from mlserve_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +85,12 @@ class Asked:
             return [*wanted, *(name for name in self.predictions if name not in wanted)]
         if self.target is None or self._is_truth_known(first, second):
             return None
-        names = dict.fromkeys(field.name for data in (first, second) for field in data.fields)
+        names = dict.fromkeys(
+            field.name
+            for data in (first, second)
+            for field in data.fields
+            if field.role is not Role.CONTEXT
+        )
         return [name for name in names if name != self.target]
 
     def _is_truth_known(self, first: "Dataset | Profile", second: "Dataset") -> bool:

@@ -1,10 +1,10 @@
 """Which columns of both sides are compared, and how their columns differ."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlserve_cli.drift.report import Kind, SchemaFinding, SchemaProblem
-from mlserve_cli.drift.sources.interface import Field
+from mlserve_cli.drift.sources.interface import Field, Role
 from mlserve_cli.errors import InputError, UsageError
 
 _LISTED = 10
@@ -35,6 +35,13 @@ class Pair:
         """How its values are compared."""
         fields = [field for field in (self.reference, self.current) if field is not None]
         return fields[0].kind if len({field.kind for field in fields}) == 1 else Kind.NUMERIC
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether it is compared, or missed, without being asked for by name."""
+        roles = {field.role for field in (self.reference, self.current) if field is not None}
+        missed = self.reference is None or self.current is None
+        return Role.CONTEXT not in roles and not (missed and Role.OUTPUT in roles)
 
     @property
     def comparable(self) -> bool:
@@ -92,6 +99,9 @@ def match_columns(
         _refuse_unknown(wanted, known | {field.name for field in extra}, reference.name)
         pairs = [pair for pair in pairs if pair.name in wanted]
         extra = [field for field in extra if field.name in wanted]
+    else:
+        pairs = [pair for pair in pairs if pair.is_expected]
+        extra = [field for field in extra if field.role is Role.INPUT]
     findings = _findings(pairs, extra)
     if not any(pair.comparable for pair in pairs):
         raise InputError(
@@ -114,16 +124,17 @@ def _refuse_repeated(columns: Columns) -> None:
 
 def _by_position(reference: Columns, current: Columns) -> Columns:
     """The current columns under the names of the reference's."""
-    if len(reference.fields) != len(current.fields):
+    before, after = (
+        [field for field in side.fields if field.role is Role.INPUT]
+        for side in (reference, current)
+    )
+    if len(before) != len(after):
         raise InputError(
-            f"{reference.name} has {len(reference.fields)} columns and {current.name} "
-            f"{len(current.fields)}; without names on both sides they are matched by position.",
+            f"{reference.name} has {len(before)} columns and {current.name} "
+            f"{len(after)}; without names on both sides they are matched by position.",
             hint="Give both sides the same columns, or files with column names.",
         )
-    fields = [
-        Field(named.name, field.dtype, field.kind)
-        for named, field in zip(reference.fields, current.fields, strict=True)
-    ]
+    fields = [replace(field, name=named.name) for named, field in zip(before, after, strict=True)]
     return Columns(current.name, fields, named=True)
 
 

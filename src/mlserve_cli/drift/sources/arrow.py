@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlserve_cli.drift.report import Kind
-from mlserve_cli.drift.sources.interface import Field, Texts
+from mlserve_cli.drift.sources.interface import Field, Role, Texts
 from mlserve_cli.errors import InputError
+from mlserve_cli.monitoring.records.layout import ROLES_KEY, Roles
 from mlserve_cli.tables import buffers
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def fields_of(schema: pa.Schema, name: str) -> tuple[tuple[Field, ...], tuple[st
         InputError: There is none that can.
     """
     fields, notes = [], []
+    roles = _recorded_roles(schema)
     for field in schema:
         kind = kind_of(field.type)
         if kind is None:
@@ -57,10 +60,21 @@ def fields_of(schema: pa.Schema, name: str) -> tuple[tuple[Field, ...], tuple[st
             shown = field.type
             if pa.types.is_dictionary(shown):
                 shown = shown.value_type
-            fields.append(Field(field.name, str(shown), kind))
+            role = roles.get(field.name, Role.INPUT)
+            fields.append(Field(field.name, str(shown), kind, role))
     if not fields:
         raise InputError(f"{name} has no column of numbers, truth values, times or text.")
     return tuple(fields), tuple(notes)
+
+
+def _recorded_roles(schema: pa.Schema) -> dict[str, Role]:
+    """Roles of columns that are no inputs, where a server has recorded the rows."""
+    try:
+        roles = msgspec.json.decode((schema.metadata or {})[ROLES_KEY], type=Roles)
+    except (KeyError, msgspec.DecodeError):
+        return {}
+    outputs = dict.fromkeys((*roles.outputs, *roles.probabilities), Role.OUTPUT)
+    return outputs | dict.fromkeys(roles.context.values(), Role.CONTEXT)
 
 
 def values_of(array: pa.Array | pa.ChunkedArray) -> "NDArray[Any] | Texts":

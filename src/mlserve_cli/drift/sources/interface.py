@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlserve_cli.drift.report import Kind
@@ -18,6 +19,17 @@ BLOCK_ROWS = 1 << 15
 KEPT_BYTES = 1 << 24
 
 
+class Role(Enum):
+    """What a column is to the check."""
+
+    INPUT = auto()
+    """Compared, and missed where one side lacks it."""
+    OUTPUT = auto()
+    """A prediction in the records of a server: compared where both sides have it."""
+    CONTEXT = auto()
+    """What a server noted beside a row, such as the time: compared where it is named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One column of the data.
@@ -26,11 +38,13 @@ class Field:
         name: Its name.
         dtype: Type of its values, as the file or array calls it.
         kind: How such values are compared; whole numbers may turn out to be `DISCRETE`.
+        role: What it is to the check. Inputs stand before all others.
     """
 
     name: str
     dtype: str
     kind: Kind
+    role: Role = Role.INPUT
 
 
 @dataclass(frozen=True, slots=True)
