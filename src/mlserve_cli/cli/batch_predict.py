@@ -64,6 +64,7 @@ class EngineChoice(StrEnum):
     AUTO = "auto"
     SKLEARN = "sklearn"
     ONNX = "onnx"
+    DASK = "dask"
 
 
 def batch_predict(
@@ -156,11 +157,16 @@ def batch_predict(
         bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
     ] = False,
     engine: Annotated[
-        EngineChoice, typer.Option(help="Where to score; auto takes ONNX where the model has it.")
+        EngineChoice,
+        typer.Option(
+            help="Where to score; auto takes what finishes first, dask is short for --dask local."
+        ),
     ] = EngineChoice.AUTO,
     dask: Annotated[
         str | None,
         typer.Option(
+            "--dask",
+            "--dask-address",
             metavar="ADDR|local",
             help="Score on the Dask cluster whose scheduler has this address, such as "
             "tcp://10.0.0.5:8786, or on one that this machine starts, a process per core.",
@@ -188,6 +194,8 @@ def batch_predict(
         from mlserve_cli.tables.formats import Format
 
         reason = "asked for"
+        if engine is EngineChoice.DASK:
+            engine, dask = EngineChoice.AUTO, dask or "local"
         chosen = None if engine is EngineChoice.AUTO else Engine(engine)
         if chosen is None:
             choice = choose_engine(

@@ -126,7 +126,7 @@ def test_the_command_starts_a_cluster_and_stops_in_order(
         (data / f"{part:02}.csv").write_text(f"a,b\n{text}")
     places = (data, tmp_path / "out", "--model", shipment.path)
     command = [str(_COMMAND), "batch-predict", *map(str, places)]
-    command += ["--batch-rows", "1", "--engine", "onnx", "--dask", "local"]
+    command += ["--batch-rows", "1", "--engine", "dask"]
     finished = tmp_path / "out" / ".mlserve-finished.jsonl"
     environment = clean_environment | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
