@@ -94,7 +94,8 @@ def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
         shutil.rmtree(cluster.folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+# Its processes take time also when they have nothing to do.
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of three workers that stays as it is."""
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
