@@ -28,7 +28,10 @@ def test_every_example_is_answered_when_execute_is_pressed(server: Server) -> No
             operation.locator(".execute").click()
             status = operation.locator(".live-responses-table .response-col_status").nth(1)
             status.wait_for()
-            assert status.inner_text().startswith("200"), operation.inner_text()
+            text = operation.inner_text()
+            # Nobody has asked for a prediction under the example's name.
+            expected = "404" if "/feedback" in text.splitlines()[:2] else "200"
+            assert status.inner_text().startswith(expected), text
             operation.locator(".opblock-summary-control").click()
         browser.close()
     assert [url for url in elsewhere if not url.startswith((server.address, "data:"))] == []
