@@ -20,6 +20,7 @@ TIMEOUT_SECONDS = 300
 VARYING = (
     # Measurements for which a busy machine has no time are left out, and reasons follow from them.
     (re.compile(r"^ +1?00?,?0?00 .*x$\n?", re.MULTILINE), ""),
+    (re.compile(r"^float32 agrees within .*$\n?", re.MULTILINE), ""),
     (re.compile(r"^(Scored with \w+): .*$", re.MULTILINE), r"\1"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
     (re.compile(r"[\d,.]+ ?(rows|requests|predictions)(/s| per second)"), r"N \1\2"),
