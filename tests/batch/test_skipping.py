@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlserve_cli.batch import BatchOptions, OnError, predict_file
+from mlserve_cli.batch.partitions import opened_table
 from mlserve_cli.errors import InputError, SignatureError, UsageError
 from mlserve_cli.inference.predictor import Prediction
 from mlserve_cli.signature import Column, DType, Layout, Signature, Task
+from mlserve_cli.tables.interface import SiftableBlock
 
 _MODEL = Signature(Task.REGRESSION, (Column("a"), Column("b")), named=True)
 _SKIP = BatchOptions(on_error=OnError.SKIP)
@@ -93,6 +95,61 @@ def test_faults_of_every_kind_are_told_row_by_row(
         found.append((destination.read_bytes(), report.rows, report.skipped, told))
     assert found[0] == found[1]
     assert found[0][1] == sum(kind in _GOOD for kind in kinds)
+
+
+_GOOD_OBJECTS = ['{{"a": {0}, "b": 1}}\n', ' {{"b": null, "a": "{0}", "c": []}}\r\n\n']
+_OBJECTS = [
+    *_GOOD_OBJECTS,
+    '{{"a": {0}, "b": "no"}}\n',
+    '{{"a": [{0}], "b": 1}}\n',
+    '{{"a": {0}\n',
+    "[{0}, 1]\r\n",
+    '{{"b": {0}}}\n',
+    '{{"a": 9, "b": 9}}\n',
+]
+
+
+@given(kinds=st.lists(st.sampled_from(_OBJECTS), max_size=60))
+def test_faults_in_json_lines_are_told_object_by_object(
+    fake: Any, tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
+) -> None:
+    def refuses_nine(batch: Any) -> Any:
+        if ((batch[:, 0] == 9) & (batch[:, 1] == 9)).any():
+            raise SignatureError("Nine is not welcome.")
+        return batch[:, 0]
+
+    folder = tmp_path_factory.mktemp("objects")
+    source = folder / "in.jsonl"
+    lines = [kind.format(n) for n, kind in enumerate(kinds, 10)]
+    source.write_bytes(("".join(['{"a": 1, "b": 2}\n', *lines])).encode())
+    columns = (Column("a", missing=False), Column("b"))
+    model = fake(Signature(Task.REGRESSION, columns, named=True), labels=refuses_nine)
+    found = []
+    for block_bytes in (1, 1 << 20):
+        options = BatchOptions(on_error=OnError.SKIP, block_bytes=block_bytes)
+        destination = folder / f"{block_bytes}.jsonl"
+        report = predict_file(source, destination, model, options)
+        told = errors(Path(f"{destination}.errors.jsonl")) if report.skipped else []
+        found.append((destination.read_bytes(), report.rows, report.skipped, told))
+    assert found[0] == found[1]
+    assert found[0][1] == 1 + sum(kind in _GOOD_OBJECTS for kind in kinds)
+    assert [error["row"] for error in found[0][3]] == [
+        row for row, kind in enumerate(kinds, 2) if kind not in _GOOD_OBJECTS
+    ]
+
+
+def test_json_lines_find_all_faults_of_a_block_at_once(fake: Any, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"a": 1, "b": 2}\n{"a": "x", "b": 2}\nnothing\n{"a": 3, "b": 4}\n')
+    with opened_table(source, fake(_MODEL), _SKIP) as (_, table, _):
+        [block] = table.blocks()
+        assert isinstance(block, SiftableBlock)
+        sifted = block.sifted()
+    assert sifted.kept.tolist() == [0, 3]
+    assert [(fault.row, fault.lines, fault.column) for fault in sifted.faults] == [
+        (1, 1, "a"),
+        (2, 2, None),
+    ]
 
 
 @given(kinds=st.lists(st.sampled_from(_ROWS), min_size=1, max_size=30))

@@ -88,3 +88,25 @@ def test_drift_history_and_alerts_go_on_when_the_first_worker_is_killed(
         # The alert that is up is not told again.
         assert [json.loads(one.body)["status"] for one in hook.received] == ["firing"]
     assert together(minute.traffic for minute in read_history(folder)).requests == sent
+
+
+def test_what_the_first_worker_could_not_tell_yet_is_told_by_the_next_one(
+    serve: Serve, models: Path, tmp_path: Path
+) -> None:
+    alerts = tmp_path / "alerts.toml"
+    with Hook(503).running() as hook:
+        alerts.write_text(
+            'interval_seconds = 0.1\n[rules.quiet]\nkind = "no_traffic"\nwindow_seconds = 1\n'
+            f'[receivers.chat]\nkind = "webhook"\nurl = "{hook.url}"\n'
+        )
+        with serve(models, "--workers", "2", "--alerts", alerts) as running:
+            wait_until(lambda: hook.received)
+            # It was refused, and would be tried again half a second later.
+            os.kill(min(workers_of(running.process.pid)), signal.SIGKILL)
+            wait_until(lambda: len(hook.received) == 2)
+            with running.client as client:
+                ask = {"features": [1.0, 2.0]}
+                wait_until(lambda: client.post("/predict", json=ask) and len(hook.received) > 2)
+    told = [json.loads(one.body) for one in hook.received]
+    assert [one["status"] for one in told] == ["firing", "firing", "resolved"]
+    assert len({one["id"] for one in told}) == 1

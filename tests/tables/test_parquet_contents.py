@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlserve_cli.tables.parquet_contents import MAGIC, ParquetContents
-from mlserve_cli.tables.thrift import Decoder, encode
+from mlserve_cli.thrift import Decoder, encode
 
 _COLUMNS: dict[str, list[Any]] = {
     "flag": [True, None, False],

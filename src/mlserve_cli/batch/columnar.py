@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlserve_cli.batch.collecting import Collected
+from mlserve_cli.batch.dictionaries import with_small_dictionaries, without_dictionaries
 from mlserve_cli.errors import EngineError, InputError
 from mlserve_cli.tables.arrow_batch import to_arrow
 from mlserve_cli.tables.formats import Format
@@ -54,11 +55,15 @@ class ColumnarEncoder:
         names: Names of the added columns.
         format_: One of the two.
         piped: Whether the output is read through a pipe.
+        many_dictionaries: Whether a column of the input may have another dictionary in each block.
     """
 
     is_continuable = True
 
-    def __init__(self, names: tuple[str, ...], format_: Format, *, piped: bool) -> None:
+    def __init__(
+        self, names: tuple[str, ...], format_: Format, *, piped: bool, many_dictionaries: bool
+    ) -> None:
+        self._many_dictionaries = many_dictionaries
         self._names = names
         self._format = format_
         self._groups: _Groups = _Parquet() if format_ is Format.PARQUET else _Arrow(piped=piped)
@@ -75,7 +80,14 @@ class ColumnarEncoder:
 
     def encode(self, rows: Rows, columns: Sequence[NDArray[Any]]) -> "list[Payload]":
         """A block with its added columns."""
-        return [with_added(rows.typed(), self._names, columns)] if rows.count else []
+        if not rows.count:
+            return []
+        batch = rows.typed()
+        if self._format is Format.PARQUET:
+            batch = with_small_dictionaries(batch)
+        elif self._many_dictionaries:
+            batch = without_dictionaries(batch)
+        return [with_added(batch, self._names, columns)]
 
     def emit(self, payload: "Payload") -> bytes | memoryview:
         """A group of rows, once enough have come.

@@ -19,6 +19,7 @@ from mlserve_cli.batch.texts import as_json, as_text, column_text
 from mlserve_cli.errors import UsageError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
+from mlserve_cli.tables.arrow_table import ArrowTable
 from mlserve_cli.tables.compression import compress
 from mlserve_cli.tables.csv_table import CsvTable, csv_text
 from mlserve_cli.tables.encodings import UTF_8, encode
@@ -91,7 +92,9 @@ def open_encoder(
             return _Jsonl(names, compression)
         case Format.PARQUET | Format.ARROW:
             _refuse_compression(destination, format_, compression)
-            return ColumnarEncoder(names, format_, piped=destination == STANDARD_STREAM)
+            many = isinstance(table, ArrowTable) and table.many_dictionaries
+            piped = destination == STANDARD_STREAM
+            return ColumnarEncoder(names, format_, piped=piped, many_dictionaries=many)
         case Format.NPY | Format.NPZ:
             _refuse_compression(destination, format_, compression)
             return open_array_encoder(format_, signature, options)

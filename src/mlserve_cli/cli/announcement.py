@@ -3,10 +3,14 @@
 import shlex
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.run import RunningServer
 
 
@@ -27,10 +31,10 @@ def announce(running: "RunningServer") -> None:
         typer.echo(
             f"\nModel {model.name}, version {model.version}, engine {model.predictor.engine}"
         )
-        path = "/predict" if len(found) == 1 else f"/models/{model.name}/predict"
         key = "-H 'Authorization: Bearer KEY' " if running.needs_key else ""
         body = shlex.quote(model.example_body.decode())
-        typer.echo(f"  curl {key}{address}{path} -d {body}")
+        where = shlex.quote(address + _path(model, found))
+        typer.echo(f"  curl {key}{where} -d {body}")
     sys.stdout.flush()
     if running.is_open:
         typer.secho("warning: ", fg="yellow", bold=True, err=True, nl=False)
@@ -39,3 +43,12 @@ def announce(running: "RunningServer") -> None:
             "--api-key-file FILE asks for a key.",
             err=True,
         )
+
+
+def _path(model: "LoadedModel", served: "Sequence[LoadedModel]") -> str:
+    if len(served) == 1:
+        return "/predict"
+    path = f"/models/{quote(model.name, safe='')}"
+    if sum(other.name == model.name for other in served) > 1:
+        path += f"/versions/{model.version}"
+    return f"{path}/predict"

@@ -1,6 +1,7 @@
 """`mlserve batch-predict`."""
 
 import csv
+import os
 import sys
 from contextlib import nullcontext
 from enum import StrEnum
@@ -183,6 +184,8 @@ def batch_predict(
     """
     if json and destination == "-":
         raise UsageError("--json and OUT - would both write to stdout; choose one.")
+    # pyarrow's usual allocator keeps what it once had; it asks for another as it is imported.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     with working("Loading the model"):
         from mlserve_cli.batch import BatchOptions, estimate_rows
         from mlserve_cli.batch import OnError as BatchOnError

@@ -175,9 +175,7 @@ class DriftWindows:
             # What the horizon holds of it was told already.
             self._horizon.clear()
             self._long = Alarms()
-        self._horizon.append(
-            [_part(values, slice(None, None, _HORIZON_STEP)) for values in columns]
-        )
+        self._horizon.append([_every(_HORIZON_STEP, values) for values in columns])
         if self.windows % _HORIZON_EVERY == 0:
             self._look_far(now, pause)
 
@@ -243,3 +241,10 @@ def _part(values: "Values", rows: slice) -> "Values":
     if isinstance(values, Texts):
         return Texts(values.codes[rows], values.labels)
     return values[rows]
+
+
+def _every(step: int, values: "Values") -> "Values":
+    """A copy of some rows, so that the others are let go of."""
+    if isinstance(values, Texts):
+        return Texts(values.codes[::step].copy(), values.labels)
+    return values[::step].copy()

@@ -171,11 +171,11 @@ class OnnxPredictor:
         return result
 
     def _feed(self, batch: "Batch") -> "Mapping[str, NDArray[Any]]":
+        if isinstance(batch, np.ndarray) and len(self._inputs) == 1:
+            name, kind, _ = self._inputs[0]
+            return {name: self._tensor(batch, kind, name)}
         columns = self._signature.names
         if isinstance(batch, np.ndarray):
-            name, kind, _ = self._inputs[0]
-            if len(self._inputs) == 1:
-                return {name: self._tensor(batch, kind, name)}
             batch = dict(zip(columns, batch.T, strict=True))
         if len(self._inputs) < len(columns):
             name, kind, _ = self._inputs[0]

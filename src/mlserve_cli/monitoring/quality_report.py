@@ -175,7 +175,7 @@ def quality_report(judged: Judged, seed: int = 0) -> QualityReport:
 
 
 def _intervals(
-    figures_of: FiguresOf, rows: int, generator: np.random.Generator
+    figures_of: FiguresOf, rows: int, generator: "np.random.Generator"
 ) -> dict[str, tuple[float, float]]:
     samples = min(_SAMPLES, max(_FEWEST_SAMPLES, _MOST_DRAWN // rows))
     found: dict[str, list[float]] = {}

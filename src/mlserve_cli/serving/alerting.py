@@ -1,8 +1,10 @@
 """Alerts from a running server: looks at the metrics of all workers again and again."""
 
 import asyncio
+import contextlib
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,8 +23,8 @@ from mlserve_cli.serving.quality_families import DROP
 if TYPE_CHECKING:
     from mlserve_cli.monitoring.alerts.notice import Notice
     from mlserve_cli.monitoring.alerts.settings import AlertPlan
+    from mlserve_cli.serving.fleet import AlertMemory
     from mlserve_cli.serving.gateway import Gateway
-    from mlserve_cli.serving.sheet import SharedSheet
 
 _LOGGER = logging.getLogger("mlserve")
 # Between two times that what is known is left for a process that takes over.
@@ -51,7 +53,7 @@ class Alerting:
         plan: "AlertPlan",
         unmeasured: Collection[Kind] = (),
         *,
-        memory: "SharedSheet | None" = None,
+        memory: "AlertMemory | None" = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -66,7 +68,8 @@ class Alerting:
         self._repeated: dict[str, float] = {}
         self._memory = memory
         self._saved = -math.inf
-        known = None if memory is None else memory.remembered()
+        self._leaving = threading.Lock()
+        known = None if memory is None else memory.known.remembered()
         if known is not None:
             self._samples, self._states, self._repeated = known
 
@@ -79,7 +82,7 @@ class Alerting:
                     rule.name,
                     rule.kind,
                 )
-        self._outboxes = [Outbox(receiver) for receiver in self._plan.receivers]
+        self._open_outboxes()
         try:
             while True:
                 try:
@@ -112,7 +115,24 @@ class Alerting:
     def _save(self, seconds: float, *, at_once: bool) -> None:
         if self._memory is not None and (at_once or seconds - self._saved >= _SAVE_SECONDS):
             self._saved = seconds
-            self._memory.remember((self._samples, self._states, self._repeated))
+            self._memory.known.remember((self._samples, self._states, self._repeated))
+
+    def _open_outboxes(self) -> None:
+        left = None if self._memory is None else self._memory.undelivered.remembered()
+        self._outboxes = [
+            Outbox(receiver, on_change=self._leave_undelivered) for receiver in self._plan.receivers
+        ]
+        for outbox in self._outboxes:
+            for told in (left or {}).get(outbox.receiver.name, ()):
+                outbox.offer(told)
+
+    def _leave_undelivered(self) -> None:
+        if self._memory is None:
+            return
+        # The thread of each receiver comes here, and tells what it can even where nothing is left.
+        with self._leaving, contextlib.suppress(OSError):
+            undelivered = {outbox.receiver.name: outbox.undelivered for outbox in self._outboxes}
+            self._memory.undelivered.remember(undelivered)
 
     def _repeat(self, seconds: float) -> None:
         firing = self._states.firing()

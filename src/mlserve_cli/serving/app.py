@@ -18,6 +18,7 @@ from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Reply, plain_error
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
 from mlserve_cli.serving.guard import ARRIVAL, Guard, send_reply
 from mlserve_cli.serving.models import service_of
+from mlserve_cli.serving.refusals import OverloadedError
 from mlserve_cli.serving.routes import find_endpoint
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def app_of(gateway: Gateway) -> FastAPI:
         gateway.scheduler.close()
 
     # What FastAPI would show at these addresses, `admin_routes` answers for every framework.
-    app = FastAPI(title="mlserve", lifespan=lifespan, openapi_url=None)
+    app = FastAPI(title="mlserve", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.openapi = lambda: openapi(gateway.service)  # type: ignore[method-assign]
     app.state.gateway = gateway
 
@@ -107,7 +108,7 @@ class ReplyResponse(Response):
 
 
 async def _predict(gateway: Gateway, request: Request) -> Response:
-    endpoint = find_endpoint(request.url.path, gateway.options.paths)
+    endpoint = find_endpoint(request.scope["path"], gateway.options.paths)
     if endpoint is None:
         raise HTTPException(404)
     headers = {name: value for name, value in request.headers.raw if name in MEANINGFUL_HEADERS}
@@ -117,6 +118,9 @@ async def _predict(gateway: Gateway, request: Request) -> Response:
         body = await read_body(request, gateway.options.max_body_bytes)
     except MlserveError as error:
         reply = gateway.finish(endpoint, None, error, gateway.clock(), arrival)
+        if isinstance(error, OverloadedError):
+            # What is left of the body is thrown away as it comes.
+            return ReplyResponse(reply)
         # What is left of the body is not read.
         closing = (*reply.headers, (b"connection", b"close"))
         return ReplyResponse(Reply(reply.body, reply.status, reply.content_type, closing))

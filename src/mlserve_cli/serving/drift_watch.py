@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from mlserve_cli.serving.model_drift import ModelDrift
 
 _LOGGER = logging.getLogger("mlserve")
-# Between two looks, and how many times longer than a look the time up to the next one is at least:
-# the watch takes at most a fiftieth of a core.
+# Between two looks, and how many times longer than a look the time up to the next one is at least.
+# Of a hundred requests the slowest must not be one that found the watch at work, so that takes a
+# 125th of a core, in short steps with rests between them.
 _LOOK_SECONDS = 0.25
-_REST = 50
+_REST = 125
+_STEP_REST = 10
 # So that a look that was slowed down by a busy machine is not the last one for long.
 _LONGEST_REST_SECONDS = 30.0
 # After so many errors in a row the log has said enough.
@@ -66,6 +68,8 @@ class DriftWatch:
         self._models: dict[LoadedModel, ModelDrift] = {}
         self._exchange: DriftExchange | None = None
         self._stopping = threading.Event()
+        # The time of the thread at the end of its last step.
+        self._stepped = 0.0
         self._failures = 0
         self._failed_in_a_row = 0
         self._skipped_rows = 0
@@ -85,8 +89,10 @@ class DriftWatch:
         """Watches the rows of several workers together; called before they are forked."""
         self._exchange = DriftExchange()
 
-    def tap(self, model: "LoadedModel") -> Tap:
-        """Where to leave what a model has scored."""
+    def tap(self, model: "LoadedModel") -> Tap | None:
+        """Where to leave what a model has scored; None where that is compared with nothing."""
+        if model.reference is None:
+            return None
         found = self._taps.get(model)
         if found is None:
             found = self._taps[model] = Tap(model, self.options.rows)
@@ -122,10 +128,14 @@ class DriftWatch:
             self._stopping.set()
             thread.join(_STOP_SECONDS)
 
-    def look(self) -> None:
-        """Takes what waits, and compares the windows that are due."""
+    def look(self, pause: Callable[[], None] = lambda: None) -> None:
+        """Takes what waits, and compares the windows that are due.
+
+        Args:
+            pause: Called between two columns.
+        """
         if self._is_watching:
-            self._watch()
+            self._watch(pause)
         else:
             self._send()
 
@@ -138,9 +148,9 @@ class DriftWatch:
         rest = _LOOK_SECONDS
         while not self._rests(rest):
             # The time of this thread alone; that of others must not slow down the watch.
-            started = time.thread_time()
+            started = self._stepped = time.thread_time()
             try:
-                self.look()
+                self.look(self._rest_after_step)
                 self._failed_in_a_row = 0
             # Requests go on, whatever is wrong with the watch.
             except Exception:
@@ -158,13 +168,17 @@ class DriftWatch:
                 self._receive()
         return False
 
+    def _rest_after_step(self) -> None:
+        self._stopping.wait(_STEP_REST * (time.thread_time() - self._stepped))
+        self._stepped = time.thread_time()
+
     def _count_failure(self) -> None:
         self._failures += 1
         self._failed_in_a_row += 1
         if self._failed_in_a_row <= _MOST_LOGGED:
             _LOGGER.exception("the watch of drift failed; requests are not affected")
 
-    def _watch(self) -> None:
+    def _watch(self, pause: Callable[[], None]) -> None:
         self._remember()
         self._forget_old_models()
         served_now = [(model.name, model.version) for model in self._gateway.service.models()]
@@ -182,7 +196,7 @@ class DriftWatch:
         self._receive()
         for drift in list(self._models.values()):
             try:
-                changed |= drift.evaluate(self._clock(), _give_way)
+                changed |= drift.evaluate(self._clock(), pause)
             except Exception:
                 self._count_failure()
         if changed:
@@ -256,8 +270,3 @@ class DriftWatch:
         self._report = encoded(described, self._gateway.service.models(), self.options)
         if self._exchange is not None:
             self._exchange.publish(self._report)
-
-
-def _give_way() -> None:
-    """Lets the thread that answers go first."""
-    time.sleep(0)

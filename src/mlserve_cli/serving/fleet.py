@@ -9,6 +9,7 @@ import mmap
 import os
 import struct
 import tempfile
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,18 @@ class Post(msgspec.Struct, frozen=True):
 _POST = msgspec.json.Decoder(Post)
 
 
+class AlertMemory(NamedTuple):
+    """What the worker that alerts leaves for whoever replaces it.
+
+    Attributes:
+        known: What was measured, and which alerts are up.
+        undelivered: The notices by receiver that were not told yet.
+    """
+
+    known: SharedSheet
+    undelivered: SharedSheet
+
+
 class Fleet:
     """The journal, a bell for each worker, and how far each of them has read.
 
@@ -53,8 +66,7 @@ class Fleet:
         # Per place one more than the bytes of the journal that were read; 0 before it is taken.
         self._read = mmap.mmap(-1, _NUMBER.size * workers)
         self._announced = mmap.mmap(-1, 1)
-        # What the worker that alerts knows, for whoever replaces it.
-        self.alerts = SharedSheet()
+        self.alerts = AlertMemory(SharedSheet(), SharedSheet())
 
     def join(self, place: int) -> None:
         """Takes a place; called in the worker's own process."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mlserve_cli.errors import EngineError, MlserveError, ModelNotFoundError
 from mlserve_cli.serving.arrivals import Arrival
 from mlserve_cli.serving.background import collections_paused
+from mlserve_cli.serving.body_room import BodyRoom
 from mlserve_cli.serving.dashboard.activity import RecentActivity
 from mlserve_cli.serving.exchange import (
     LARGE_BODY_BYTES,
@@ -110,6 +111,7 @@ class Gateway:
         self.fleet: Fleet | None = None
         # Where drift is watched.
         self.drift: DriftWatch | None = None
+        self.room = BodyRoom(self.options.max_body_bytes)
         self._loading = asyncio.Lock()
         # Reads large bodies, one at a time: of what they take in memory there is one at a time too.
         self._reader = ThreadPoolExecutor(1, "bodies")

@@ -1,12 +1,14 @@
 """The outermost layer of the application: API keys, request ids, counts, unexpected errors."""
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.errors import EngineError
 from mlserve_cli.serving.arrivals import REQUEST_ID, Arrival
+from mlserve_cli.serving.body_room import RoomyBody
 from mlserve_cli.serving.exchange import Reply, plain_error
-from mlserve_cli.serving.refusals import UnauthorizedError
+from mlserve_cli.serving.refusals import OverloadedError, UnauthorizedError
 from mlserve_cli.serving.request_log import Outcome
 from mlserve_cli.serving.routes import find_endpoint
 from mlserve_cli.serving.security import KEY_HEADERS
@@ -49,10 +51,11 @@ class Guard:
         headers = dict(scope["headers"])
         arrival = scope[ARRIVAL] = self._arrival(scope, headers)
         answer = _Answer(send, self._gateway, arrival)
+        body = RoomyBody(receive, self._gateway.room, headers.get(b"content-length", b""))
         try:
             self._check_key(scope["path"], headers)
-            await self._app(scope, receive, answer)
-        except UnauthorizedError as error:
+            await self._answer(scope, body, answer)
+        except (UnauthorizedError, OverloadedError) as error:
             await send_reply(plain_error(error), answer)
         # A bug of ours must not show itself to clients.
         except Exception:
@@ -60,8 +63,22 @@ class Guard:
             if not answer.status:
                 reply = plain_error(EngineError("The server failed to answer."))
                 await send_reply(reply, answer)
+        finally:
+            body.close()
         if not arrival.is_counted:
             self._count(scope, answer, self._gateway.clock() - started)
+
+    async def _answer(
+        self, scope: "MutableMapping[str, Any]", receive: "Receive", send: "_Answer"
+    ) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # A server that stops gives up what takes too long; nobody else may hide that.
+            if not self._gateway.service.draining:
+                raise
+            if not send.status:
+                raise OverloadedError("This server stops.") from None
 
     def _arrival(self, scope: "Mapping[str, Any]", headers: "Mapping[bytes, bytes]") -> Arrival:
         client = "{}:{}".format(*scope["client"]) if scope.get("client") else ""

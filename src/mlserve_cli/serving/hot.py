@@ -75,8 +75,6 @@ class HotProtocol(Connection):
     _head_bytes = 0
     # What came behind the head, less what the body may come with: extensions of chunks, trailers.
     _framing_bytes = 0
-    _in_head = True
-    _is_full = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
@@ -86,17 +84,12 @@ class HotProtocol(Connection):
         self._headers: list[tuple[bytes, bytes]] = []
         self._arrival = Arrival("{}:{}".format(*self.client) if self.client else "")
         if len(self.connections) > self.max_connections:
-            self._refuse(plain_error(OverloadedError("Too many connections are open.")))
-
-    def close_after_answer(self) -> None:
-        """The next answer is the last one on this connection."""
-        self._exchange.keep_alive = False
-        # An answer whose head is written already has told that more may be asked.
-        if not self.is_free and not getattr(self.cycle, "response_started", False):
-            self.cycle.keep_alive = False
+            self.refuse(plain_error(OverloadedError("Too many connections are open.")))
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
+        if self._refusal is not None:
+            return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         if not self.is_reading and not self._head_bytes:
@@ -162,6 +155,7 @@ class HotProtocol(Connection):
 
     def on_headers_complete(self) -> None:
         """All header fields have come: here it is decided who answers."""
+        self.check_framing(self._noted.get(b"transfer-encoding"))
         self._in_head = False
         endpoint = self.endpoints.get(self.url)
         if endpoint is None and self.url not in self.endpoints:
@@ -249,15 +243,16 @@ class HotProtocol(Connection):
             _LOGGER.exception("unexpected error")
             self._answer(EngineError("The server failed to answer."))
 
+    def _let_go(self) -> None:
+        super()._let_go()
+        # What is complete has its body until it is answered.
+        if self._exchange.response_complete or (self.is_reading and self._endpoint is not None):
+            self._give_room_back()
+
     @property
     def request_id(self) -> bytes:
         """What the client calls the request under way; empty where it says nothing."""
         return self._arrival.request_id
-
-    def send_400_response(self, msg: str) -> None:
-        """What comes is not HTTP, or is not read any more."""
-        if not self._is_full:
-            self._refuse(plain_error(InputError(msg)))
 
     def _learn_address(self) -> Endpoint | None:
         if len(self.endpoints) >= _MAX_KNOWN_ADDRESSES:
@@ -291,6 +286,7 @@ class HotProtocol(Connection):
             # HTTP/1.0 stays open only where a Connection field asks for it.
             and (b"connection" not in noted or parser.get_http_version() == "1.1")
             and (not options.keys.required or options.keys.admits(noted))
+            and self._has_room(int(length))
         )
 
     def take(self, body: bytes) -> None:
@@ -323,11 +319,15 @@ class HotProtocol(Connection):
         if arrival.request_id or arrival.trace_parent:
             arrival.request_id = arrival.trace_parent = b""
         if exchange.disconnected or transport.is_closing():
+            self._give_room_back()
             return
         transport.write(answer)
+        # An answer that the client does not read takes as much as the body has.
+        if self._held_bytes and not self.flow.write_paused:
+            self._give_room_back()
         if not exchange.keep_alive:
             transport.close()
-        elif self.pipeline:
+        elif self.pipeline or self._refusal is not None:
             # Requests that came meanwhile are the application's.
             self.on_response_complete()
         else:
@@ -337,9 +337,11 @@ class HotProtocol(Connection):
         # The head may have ended in these bytes, with the body behind it.
         if self._head_bytes - len(data) <= _MAX_HEAD_BYTES and b"\r\n\r\n" in data:
             return False
-        self._refuse(plain_error(InputError("The header fields are too large.")), status=431)
+        reply = plain_error(InputError("The header fields are too large."))
+        self.refuse(Reply(reply.body, 431))
         return True
 
-    def _refuse(self, reply: Reply, status: int | None = None) -> None:
+    def _send_refusal(self) -> None:
+        assert self._refusal is not None
         self._exchange.keep_alive = False
-        self._write(Reply(reply.body, status or reply.status, headers=reply.headers))
+        self._write(self._refusal)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -41,9 +42,9 @@ _ANYTHING: "Schema" = {"type": "object"}
 
 def model_paths(model: "LoadedModel") -> Paths:
     """Where one model is asked, in each protocol that names it in the address."""
-    name = model.name
+    name = quote(model.name, safe="")
     return {
-        f"/models/{name}/predict": _native(model, f"predict_{name}"),
+        f"/models/{name}/predict": _native(model, f"predict_{model.name}"),
         f"/v2/models/{name}/infer": _infer(model),
         f"/v1/models/{name}:predict": _instances(model),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import InputError
+from mlserve_cli.monitoring.feedback.database import labels_mark
 from mlserve_cli.monitoring.registry import Reading
 from mlserve_cli.serving import quality_families as families
 
@@ -39,12 +40,12 @@ class QualityWatch:
 
     def look(self) -> None:
         """Measures again where a label has come since; for one thread."""
-        # With the first label only.
-        from mlserve_cli.monitoring.feedback.realised import labels_mark, realised_quality
-
         try:
             mark = labels_mark(self._folder)
             if mark != self._mark:
+                # With the first label only: what it imports takes some megabytes.
+                from mlserve_cli.monitoring.feedback.realised import realised_quality
+
                 self._found = realised_quality(self._folder)
                 self._mark = mark
         except (InputError, OSError, sqlite3.Error) as error:

@@ -237,7 +237,7 @@ class Recording:
         if self._writer is None:
             if self.options.rows_per_second <= 0:
                 return
-            # Imports pyarrow, which a server that starts does not wait for.
+            # A server that starts does not wait for these.
             from mlserve_cli.monitoring.feedback.waiting import WaitingPredictions
             from mlserve_cli.monitoring.records.retention import Retention
             from mlserve_cli.monitoring.records.writer import RecordWriter

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Batch
     from mlserve_cli.signature import Signature
 
-FLOAT64_BYTES = 8
+_FLOAT64_BYTES = 8
 # Names that an error message lists.
 _SHOWN_NAMES = 10
 
@@ -50,6 +50,10 @@ class RowReader:
         self.signature = signature
         self.width = len(signature.columns)
         self.is_matrix = signature.layout is Layout.MATRIX
+        # Whether every number fits every column; a matrix may have columns of whole numbers.
+        self.takes_numbers = self.is_matrix and all(
+            column.dtype is DType.FLOAT64 for column in signature.columns
+        )
         self._names = frozenset(signature.names)
         # Checks the number of values as it packs them.
         self.pack = struct.Struct(f"{self.width}d").pack
@@ -120,6 +124,10 @@ class RowReader:
             for column, values in zip(self.signature.columns, numbers.T, strict=True):
                 check_missing(values, column)
         return Rows(len(matrix), numbers.tobytes())
+
+    def from_numbers(self, numbers: bytes) -> Rows:
+        """Rows of a matrix model: float64 numbers, row after row, none of them missing."""
+        return Rows(len(numbers) // (_FLOAT64_BYTES * self.width), numbers)
 
     def merge(self, parts: Sequence[Rows]) -> "Batch":
         """The rows of several requests as one batch."""

@@ -1,5 +1,6 @@
 """`mlserve serve` as one call: listen, load, serve until told to stop."""
 
+import math
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from mlserve_cli.errors import MissingExtraError
+from mlserve_cli.errors import MissingExtraError, UsageError
 from mlserve_cli.serving.drift_watch import DriftWatch
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
 from mlserve_cli.serving.grpc.address import require_grpc, reserve_port, target_of
@@ -47,6 +48,9 @@ class ServerOptions:
         grpc_port: Port for gRPC; 0 takes a free one, None none.
         drift: How drift is watched; None for not at all.
         alerts: When to alert whom; None for never.
+
+    Raises:
+        UsageError: The seconds are not a positive number.
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +62,14 @@ class ServerOptions:
     grpc_port: int | None = None
     drift: "WatchOptions | None" = None
     alerts: "AlertPlan | None" = None
+
+    def __post_init__(self) -> None:
+        seconds = self.reload_seconds
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise UsageError(
+                f"Found {seconds:g} seconds between two looks for new versions, expected a "
+                "positive number."
+            )
 
 
 @dataclass(frozen=True, slots=True)

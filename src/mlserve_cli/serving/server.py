@@ -22,6 +22,7 @@ from mlserve_cli.serving.hot import HotProtocol
 from mlserve_cli.serving.listening import max_connections
 from mlserve_cli.serving.membership import Membership
 from mlserve_cli.serving.reloading import Reloader
+from mlserve_cli.serving.stopping import let_clients_go
 from mlserve_cli.serving.transport import SlowProtocol, protocol_class
 from mlserve_cli.serving.watch import ConnectionWatch, Patience
 from mlserve_cli.serving.workers import WATCHED_SIGNALS
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     from mlserve_cli.serving.tls import Tls
 
 _LOGGER = logging.getLogger("mlserve")
-# How long a stopping server waits for what is in flight.
+# How long a stopping server waits for calls of gRPC that are in flight.
 _DRAIN_SECONDS = 30
-# How long clients of a stopping server may ask on connections that they hold open.
-_GRACE_SECONDS = 1.0
+# How long it waits for clients that have connected and were not greeted.
+_GREETING_SECONDS = 1.0
+# What is in flight over HTTP has ended when uvicorn begins to wait; see `let_clients_go`.
+_UVICORN_SECONDS = 1
 _KEEP_ALIVE_SECONDS = 75
 # How long a thread that writes records or watches for drift may keep the event loop waiting; Python
 # gives it 5 ms. Measured with one that is busy half of the time: 1.7 to 2.1 times as many requests
@@ -107,7 +110,7 @@ def _config(gateway: "Gateway", app: "LateApp", options: ProcessOptions) -> uvic
         log_level="warning",
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        timeout_graceful_shutdown=_UVICORN_SECONDS,
     )
     config.load()
     if options.tls is not None:
@@ -165,7 +168,7 @@ class _Server(uvicorn.Server):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         stopping = asyncio.create_task(self._stop_grpc())
         await self._stop_accepting(sockets or [])
-        await self._let_clients_go()
+        await let_clients_go(self.server_state, is_hurried=lambda: self.force_exit)
         await super().shutdown(sockets)
         await stopping
         self._gateway.scheduler.close()
@@ -233,7 +236,7 @@ class _Server(uvicorn.Server):
             listener.close()
         greetings = [asyncio.create_task(self._take_in(connection)) for connection in accepted]
         if greetings:
-            await asyncio.wait(greetings, timeout=_GRACE_SECONDS)
+            await asyncio.wait(greetings, timeout=_GREETING_SECONDS)
 
     async def _take_in(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -247,19 +250,6 @@ class _Server(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state={}
         )
         return protocol
-
-    async def _let_clients_go(self) -> None:
-        """Every answer from now on closes its connection; idle ones get a moment to ask again.
-
-        A connection that is closed while its next request is on the way loses that request.
-        """
-        loop = asyncio.get_running_loop()
-        for connection in self.server_state.connections:
-            if isinstance(connection, HotProtocol):
-                connection.close_after_answer()
-        deadline = loop.time() + _GRACE_SECONDS
-        while self.server_state.connections and loop.time() < deadline:
-            await asyncio.sleep(0.01)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:

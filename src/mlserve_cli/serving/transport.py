@@ -29,6 +29,7 @@ def protocol_class(
     """
     own = {
         "gateway": gateway,
+        "room": gateway.room,
         "max_connections": max_connections,
         "endpoints": {},
         "spellings": {},

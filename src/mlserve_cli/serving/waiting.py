@@ -1,11 +1,13 @@
 """What waits to be scored, and what comes of it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from mlserve_cli.errors import UsageError
 from mlserve_cli.serving.refusals import DeadlineError
 
 if TYPE_CHECKING:
@@ -31,11 +33,21 @@ class Limits:
         max_batch_rows: Rows in one call of a model.
         max_queue_rows: Rows that wait for one model; more are refused.
         timeout_seconds: After which a waiting request is given up.
+
+    Raises:
+        UsageError: The time is not a positive number.
     """
 
     max_batch_rows: int = 4096
     max_queue_rows: int = 65_536
     timeout_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        # Not a number, and no end, are numbers to whoever reads options.
+        if not 0 < self.timeout_seconds < math.inf:
+            raise UsageError(
+                f"Found a timeout of {self.timeout_seconds:g} seconds, expected a positive number."
+            )
 
     def too_late(self) -> DeadlineError:
         """The error for a request that has waited longer."""

@@ -1,17 +1,22 @@
 """Files of typed rows, opened: Parquet, Arrow IPC and Feather, npy and npz."""
 
 import mmap
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.ipc
 
 from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.tables import buffers
 from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.mapped import Forgetting, map_file
+from mlserve_cli.tables.unnamed import unnamed_file
+from mlserve_cli.tables.unpacking import UnpackedBatches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 # Rows that are read and scored at once, whatever the file's own groups are.
 _VALUES_PER_BATCH = 1 << 17
 _READ_BYTES = 1 << 16
+_COPIED_BYTES = 1 << 20
 _LEAST_ROWS, _MOST_ROWS = 256, 1 << 16
 
 
@@ -44,11 +50,12 @@ def open_arrow_file(source: "Source", format_: Format) -> "RecordBatches":
             case Format.ARROW:
                 return _Arrow(source)
             case _:
-                return _Matrix(source, format_)
+                return _Matrix(source)
 
 
 class _Parquet:
     named = True
+    many_dictionaries = True
 
     def __init__(self, source: "Source") -> None:
         import pyarrow.parquet as pq
@@ -90,50 +97,57 @@ class _Arrow:
     def __init__(self, source: "Source") -> None:
         self._name = source.name
         self._is_stream = source.head[:6] != b"ARROW1"
+        self.many_dictionaries = self._is_stream
         once = self._is_stream and (source.uri is not None or not source.is_repeatable)
         place = source.front_to_back() if once else source.random_access()
         self._read: Forgetting | None = None
+        content: pa.Buffer | None = None
         if isinstance(place, str):
             mapped = map_file(place)
-            self._read, place = Forgetting(mapped), pa.BufferReader(pa.py_buffer(mapped))
-        self._file = place
-        self._opened = self._reader()
+            content = pa.py_buffer(mapped)
+            self._read, place = Forgetting(mapped), pa.BufferReader(content)
+        self._opened: pa.RecordBatchReader | UnpackedBatches = (
+            # A stream may be a pipe, which is read once.
+            pa.ipc.open_stream(place)
+            if self._is_stream
+            else UnpackedBatches(place, source.name, content, self._read)
+        )
         self.schema = self._opened.schema
         self._rows = _rows_per_batch(len(self.schema))
 
-    def _reader(self) -> "pa.ipc.RecordBatchFileReader | pa.ipc.RecordBatchStreamReader":
-        import pyarrow.ipc
-
-        if self._is_stream:
-            return pyarrow.ipc.open_stream(self._file)
-        return pyarrow.ipc.open_file(self._file)
-
     def read(self, start: int) -> Iterator[pa.RecordBatch]:
         with _reading(self._name, Format.ARROW):
-            # A stream may be a pipe, which is read once.
-            reader = self._opened
-            batches = (
-                iter(reader)
-                if self._is_stream
-                else (reader.get_batch(number) for number in range(reader.num_record_batches))
-            )
-            for batch in _after(batches, start):
-                batch.validate()
-                for first in range(0, batch.num_rows, self._rows):
-                    part = batch.slice(first, self._rows)
-                    part.validate(full=True)
-                    if self._read is not None:
-                        self._read.count(part.nbytes)
-                    yield part
+            for whole, read in self._batches():
+                for batch in _after(iter([whole]), min(start, whole.num_rows)):
+                    yield from self._parts(batch, read)
+                start = max(0, start - whole.num_rows)
+
+    def _batches(self) -> Iterator[tuple[pa.RecordBatch, Forgetting | None]]:
+        if isinstance(self._opened, UnpackedBatches):
+            for number in range(len(self._opened)):
+                yield self._opened.read(number)
+        else:
+            for batch in self._opened:
+                yield batch, self._read
+
+    def _parts(self, batch: pa.RecordBatch, read: Forgetting | None) -> Iterator[pa.RecordBatch]:
+        batch.validate()
+        for first in range(0, batch.num_rows, self._rows):
+            part = batch.slice(first, self._rows)
+            part.validate(full=True)
+            if read is not None:
+                read.count(part.nbytes)
+            yield part
 
 
 class _Matrix:
     """An array of shape `(rows, columns)`, read through the memory of the system."""
 
     named = False
+    many_dictionaries = False
 
-    def __init__(self, source: "Source", format_: Format) -> None:
-        self._values = _array(source.local_path(), source.name, format_)
+    def __init__(self, source: "Source") -> None:
+        self._values = _array(source.local_path(), source.name)
         names = [f"x{column}" for column in range(self._values.shape[1])]
         # Values may have the byte order of another machine.
         self._kind = self._values.dtype.newbyteorder("=")
@@ -160,22 +174,36 @@ def _column(values: "NDArray[np.generic]") -> pa.Array:
     return buffers.from_numpy(values)
 
 
-def _array(path: str, name: str, format_: Format) -> "NDArray[np.generic]":
-    # Arrays of objects are pickles, which run code as they load; numpy refuses them here.
-    loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    if format_ is Format.NPZ or not isinstance(loaded, np.ndarray):
-        files = getattr(loaded, "files", [])
-        if len(files) != 1:
-            raise InputError(f"{name} holds {len(files)} arrays, expected 1.")
-        loaded = loaded[files[0]]
+def _array(path: str, name: str) -> "NDArray[np.generic]":
+    if not zipfile.is_zipfile(path):
+        return _checked(np.load(path, mmap_mode="r", allow_pickle=False), name)
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if len(names) != 1:
+            raise InputError(f"{name} holds {len(names)} arrays, expected 1.")
+        with archive.open(names[0]) as member, unnamed_file(name) as file:
+            while data := _read_member(member):
+                file.write(data)
+            file.flush()
+            return _checked(np.load(file.name, mmap_mode="r", allow_pickle=False), name)
+
+
+def _read_member(member: IO[bytes]) -> bytes:
+    try:
+        return member.read(_COPIED_BYTES)
+    except OSError as error:
+        raise ValueError(str(error)) from error
+
+
+def _checked(loaded: "NDArray[np.generic]", name: str) -> "NDArray[np.generic]":
+    # Arrays of objects are pickles, which run code as they load; numpy refuses them before.
     if loaded.ndim != 2:
         raise InputError(
             f"{name} holds an array of shape {loaded.shape}, expected (rows, columns)."
         )
     if loaded.dtype.kind not in "biuf" or loaded.dtype.itemsize > 8:
         raise InputError(f"{name} holds values of type {loaded.dtype}, expected numbers.")
-    array: NDArray[np.generic] = loaded
-    return array
+    return loaded
 
 
 def _after(batches: Iterator[pa.RecordBatch], skipped: int) -> Iterator[pa.RecordBatch]:
@@ -197,6 +225,9 @@ def _reading(name: str, format_: Format) -> Iterator[None]:
     """Translates what numpy and pyarrow raise for files that they cannot read."""
     try:
         yield
-    except (ValueError, EOFError, OSError, KeyError, pa.ArrowException) as error:
+    except (
+        *(ValueError, EOFError, OSError, KeyError, pa.ArrowException),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name} is no readable {format_} file: {first}") from error

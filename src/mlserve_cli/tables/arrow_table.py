@@ -32,6 +32,10 @@ class RecordBatches(Protocol):
     def named(self) -> bool:
         """Whether the names mean anything."""
 
+    @property
+    def many_dictionaries(self) -> bool:
+        """Whether a column may have another dictionary in each batch."""
+
     def read(self, start: int) -> Iterator[pa.RecordBatch]:
         """The rows from number `start` on, the first being 0, in batches of bounded size.
 
@@ -65,6 +69,7 @@ class ArrowTable:
         names = tuple(file.schema.names)
         self._matching = match_names(names, signature, options, name, named=file.named)
         self.columns = names
+        self.many_dictionaries = file.many_dictionaries
         self._signature = signature
         self._refuse_types(name)
 

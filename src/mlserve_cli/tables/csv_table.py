@@ -15,7 +15,7 @@ from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
 from mlserve_cli.tables.csv_batch import CsvBatchReader
-from mlserve_cli.tables.cutting import cut_blocks
+from mlserve_cli.tables.cutting import cut_blocks, kept_parts
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT, Head, read_head
@@ -196,9 +196,7 @@ class CsvBlock:
         # Each record goes with its line end and the blank lines that follow it.
         limits = np.concatenate((self._records.starts, [len(self.data)]))
         limits[0] = 0
-        edges = np.concatenate(([-1], rows, [self.count])).astype(np.intp)
-        runs = zip(limits[edges[:-1] + 1].tolist(), limits[edges[1:]].tolist(), strict=True)
-        data = b"".join(self.data[start:stop] for start, stop in runs)
+        data = kept_parts(self.data, limits, rows)
         return Sifted(CsvBlock(data, self.end, self.scanner, self.reader), kept, faults)
 
     def parse(self) -> "CsvRows":

@@ -1,7 +1,10 @@
 """Text cut into blocks of whole records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT
 from mlserve_cli.tables.source import Source
@@ -52,3 +55,16 @@ def cut_blocks(
             position += end
             yield data[:end], position
         data = data[end:]
+
+
+def kept_parts(data: bytes, limits: NDArray[np.intp], rows: Sequence[int]) -> bytes:
+    """A block without some of its records.
+
+    Args:
+        data: The block.
+        limits: Where each record begins, and where the last one ends.
+        rows: Which ones go, in order.
+    """
+    edges = np.concatenate(([-1], rows, [len(limits) - 1])).astype(np.intp)
+    runs = zip(limits[edges[:-1] + 1].tolist(), limits[edges[1:]].tolist(), strict=True)
+    return b"".join(data[start:stop] for start, stop in runs)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
-from mlserve_cli.tables.arrow_batch import readable, to_batch
-from mlserve_cli.tables.column_values import BYTES, arrow_type
-from mlserve_cli.tables.cutting import cut_blocks
+from mlserve_cli.tables.arrow_batch import find_faults, to_batch
+from mlserve_cli.tables.cutting import cut_blocks, kept_parts
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT
+from mlserve_cli.tables.interface import Sifted
+from mlserve_cli.tables.jsonl_batch import JSON_OBJECT, JsonLines, JsonlReader, JsonValues
 from mlserve_cli.tables.matching import match_names
 from mlserve_cli.tables.options import TableOptions
 from mlserve_cli.tables.records import count_lines, find_lines
@@ -30,11 +31,7 @@ from mlserve_cli.tables.source import Source
 if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Batch
 
-_LF = ord("\n")
-_BLANK = np.zeros(256, np.bool_)
-_BLANK[[*b" \t\r\n"]] = True
 _EMPTY_OBJECT = re.compile(rb"\{[ \t\r\n]*\}")
-_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
 class JsonlTable:
@@ -80,7 +77,7 @@ class JsonlTable:
         if not line:
             raise InputError(f"{name} is empty; one JSON object a line is expected.")
         try:
-            return tuple(_OBJECT.decode(line))
+            return tuple(JSON_OBJECT.decode(line))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise InputError(
                 f"{name}: the first line is no JSON object: {error}",
@@ -108,101 +105,9 @@ def _cut(data: bytes, *, final: bool) -> int:
     end = len(data) if final else data.rfind(b"\n") + 1
     if len(data) - end > RECORD_BYTES_LIMIT:
         problem = "it does not end within 64 MiB; one object a line is expected."
-        rows = len(_Lines(data[:end]).starts)
+        rows = len(JsonLines(data[:end]).starts)
         raise RowFaultError(rows, count_lines(data[:end]), problem, kind=InputError)
     return end
-
-
-class _Lines:
-    """The lines of a block that are not blank.
-
-    Attributes:
-        starts: Offset of the first character of each that is no blank, shape `(rows,)`.
-        ends: Offset after the last such character, shape `(rows,)`.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        bytes_ = np.frombuffer(data, np.uint8)
-        breaks = np.flatnonzero(bytes_ == _LF)
-        limits = np.concatenate(([-1], breaks, [len(data)]))
-        filled = np.flatnonzero(~_BLANK[bytes_])
-        first = np.searchsorted(filled, limits[:-1], side="right")
-        last = np.searchsorted(filled, limits[1:])
-        rows = last > first
-        self.starts: NDArray[np.intp] = filled[first[rows]]
-        self.ends: NDArray[np.intp] = filled[last[rows] - 1] + 1
-
-
-class JsonlReader:
-    """Parses the model's columns of blocks. Safe to use from several threads at once.
-
-    Args:
-        names: What the model's columns are called in the file.
-        signature: What the model takes.
-    """
-
-    def __init__(self, names: tuple[str, ...], signature: Signature) -> None:
-        self.signature = signature
-        self._names = names
-        kinds = [arrow_type(column, signature.layout) for column in signature.columns]
-        self._schema = pa.schema(
-            [
-                (name, kind if pa.types.is_primitive(kind) else pa.string())
-                for name, kind in zip(names, kinds, strict=True)
-            ]
-        )
-
-    def read(self, data: bytes, lines: _Lines) -> "Batch":
-        """The batch of a block.
-
-        Raises:
-            RowFaultError: The first row that does not fit the signature.
-        """
-        try:
-            table = pa_json.read_json(
-                pa.py_buffer(data),
-                read_options=pa_json.ReadOptions(use_threads=False, block_size=len(data) + 1),
-                parse_options=pa_json.ParseOptions(
-                    explicit_schema=self._schema, unexpected_field_behavior="ignore"
-                ),
-            )
-        except pa.ArrowInvalid:
-            table = None
-        if table is None or table.num_rows != len(lines.starts):
-            chunks = self._read_one_by_one(data, lines)
-        else:
-            chunks = [table.column(name).combine_chunks() for name in self._names]
-        typed = [
-            readable(chunk, column, self.signature.layout)
-            for chunk, column in zip(chunks, self.signature.columns, strict=True)
-        ]
-        return to_batch(
-            typed, self.signature, len(lines.starts), lambda row: _lines_before(data, lines, row)
-        )
-
-    def _read_one_by_one(self, data: bytes, lines: _Lines) -> list[pa.Array]:
-        """The model's columns as text, from values that are not all of their column's type."""
-        columns: list[list[bytes | None]] = [[] for _ in self._names]
-        for row, (start, end) in enumerate(zip(lines.starts, lines.ends, strict=True)):
-            try:
-                values = _OBJECT.decode(data[start:end])
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise RowFaultError(
-                    row, _lines_before(data, lines, row), f"it is no JSON object: {error}."
-                ) from error
-            for name, column in zip(self._names, columns, strict=True):
-                column.append(_as_bytes(values.get(name)))
-        return [pa.array(column, BYTES) for column in columns]
-
-
-def _as_bytes(value: object) -> bytes | None:
-    if value is None:
-        return None
-    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
-
-
-def _lines_before(data: bytes, lines: _Lines, row: int) -> int:
-    return count_lines(data[: lines.starts[row]])
 
 
 @dataclass(frozen=True)
@@ -214,12 +119,16 @@ class JsonlBlock:
     reader: JsonlReader
 
     @cached_property
-    def _lines(self) -> _Lines:
-        return _Lines(self.data)
+    def _lines(self) -> JsonLines:
+        return JsonLines(self.data)
 
     @cached_property
     def _line_ends(self) -> NDArray[np.intp]:
         return find_lines(self.data)
+
+    @cached_property
+    def _values(self) -> JsonValues:
+        return self.reader.values(self.data, self._lines)
 
     @property
     def count(self) -> int:
@@ -241,12 +150,27 @@ class JsonlBlock:
 
     def part(self, start: int, stop: int) -> "JsonlBlock":
         """Some of the objects, each with its line end."""
-        starts = self._lines.starts
-        if start == 0 and stop == len(starts):
+        if start == 0 and stop == self.count:
             return self
-        first = int(starts[start]) if start else 0
-        last = int(starts[stop]) if stop < len(starts) else len(self.data)
+        first, last = self._lines.limits[[start, stop]].tolist()
         return JsonlBlock(self.data[first:last], self.end, self.reader)
+
+    def sifted(self) -> Sifted:
+        """Rows that fit the signature, and the faults of the others."""
+        no_objects = self._values.faults
+        objects = np.delete(np.arange(self.count), [fault.row for fault in no_objects])
+        faults = find_faults(
+            self._values.chunks, self.reader.signature, lambda row: self.lines_before(objects[row])
+        )
+        for fault in faults:
+            fault.row = int(objects[fault.row])
+        for fault in no_objects:
+            fault.lines = self.lines_before(fault.row)
+        faults = sorted(no_objects + faults, key=lambda fault: fault.row)
+        rows = [fault.row for fault in faults]
+        kept = np.delete(np.arange(self.count), rows)
+        data = kept_parts(self.data, self._lines.limits, rows)
+        return Sifted(JsonlBlock(data, self.end, self.reader), kept, faults)
 
     def parse(self) -> "JsonlRows":
         """Reads the model's columns.
@@ -255,7 +179,14 @@ class JsonlBlock:
             RowFaultError: A line that is no object, or does not fit the signature.
         """
         lines = self._lines
-        batch = self.reader.read(self.data, lines) if len(lines.starts) else None
+        if not len(lines.starts):
+            return JsonlRows(self.data, lines, None)
+        values = self._values
+        if values.faults:
+            fault = values.faults[0]
+            fault.lines = self.lines_before(fault.row)
+            raise fault
+        batch = to_batch(values.chunks, self.reader.signature, self.count, self.lines_before)
         return JsonlRows(self.data, lines, batch)
 
 
@@ -264,7 +195,7 @@ class JsonlRows:
     """The parsed rows of one block."""
 
     data: bytes
-    found: _Lines
+    found: JsonLines
     batch: "Batch | None"
 
     @property
@@ -279,7 +210,7 @@ class JsonlRows:
 
     def lines_before(self, row: int) -> int:
         """Line ends in the block before the row at position `row`."""
-        return _lines_before(self.data, self.found, row)
+        return count_lines(self.data[: self.found.starts[row]])
 
     def typed(self) -> pa.RecordBatch:
         """All fields, with the types that their values show.

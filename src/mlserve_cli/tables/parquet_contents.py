@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlserve_cli.tables.thrift import Decoder, Struct, encode
+from mlserve_cli.thrift import Decoder, Struct, encode
 
 MAGIC = b"PAR1"
 _LENGTH_BYTES = 4

@@ -19,6 +19,18 @@ from mlserve_cli import Engine, convert_onnx, save_model
 from mlserve_cli.batch.cluster import Shipment, ship_model
 
 _START_SECONDS = 60
+_WITHOUT_MLSERVE = """
+import sys
+from dask.__main__ import main
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "mlserve_cli":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Lacking())
+main()
+"""
 
 
 @dataclass
@@ -40,18 +52,23 @@ class Cluster:
     def start(self, workers: int) -> None:
         log = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         self.address = _wait_for(r"Scheduler at:\s+(tcp://\S+)", log)
-        each = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
-        logs = [self._start("worker", self.address, *each) for _ in range(workers)]
-        for log in logs:
+        for log in [self._start_worker("-m", "dask") for _ in range(workers)]:
             _wait_for(r"(Registered to)", log)
 
-    def _start(self, *arguments: str) -> Path:
+    def start_worker_without_mlserve(self) -> None:
+        _wait_for(r"(Registered to)", self._start_worker("-c", _WITHOUT_MLSERVE))
+
+    def _start_worker(self, *program: str) -> Path:
+        each = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+        return self._start("worker", self.address, *each, program=program)
+
+    def _start(self, *arguments: str, program: tuple[str, ...] = ("-m", "dask")) -> Path:
         folder = self.folder / str(len(self.processes))
         folder.mkdir()
         log = folder / "log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments],
+                [sys.executable, *program, *arguments],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 cwd=folder,

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +11,14 @@ import pandas as pd
 import pytest
 
 from mlserve_cli.batch import BatchOptions, OnError, Progress, predict_file, predict_folder
-from mlserve_cli.batch.cluster import ClusterOptions, Shipment, connection, predict_on_cluster
+from mlserve_cli.batch.cluster import (
+    ClusterOptions,
+    Shipment,
+    predict_on_cluster,
+)
 from mlserve_cli.errors import (
-    EngineError,
     InputError,
     InterruptedJobError,
-    MissingExtraError,
     MlserveError,
     UsageError,
 )
@@ -115,6 +116,51 @@ def test_other_formats_are_scored_by_one_worker(
         on_cluster(source, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "local.csv").read_bytes()
     assert sorted(contents(tmp_path)) == ["in.parquet", "local.csv", "out.csv"]
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
+def test_the_name_that_is_given_tells_columns_and_format(
+    on_cluster: Callable[..., Any], shipment: Shipment, tmp_path: Path, format_: str
+) -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    stored, linked = tmp_path / "0f3a", tmp_path / "results"
+    match format_:
+        case "csv":
+            frame.to_csv(stored, index=False)
+        case "jsonl":
+            frame.to_json(stored, orient="records", lines=True)
+        case _:
+            frame.to_parquet(stored)
+    source = tmp_path / "b=2.5" / f"in.{format_}"
+    source.parent.mkdir()
+    # As tools do that keep data by its digest.
+    source.symlink_to(stored)
+    local, out = (tmp_path / folder / f"out.{format_}" for folder in ("local", "cluster"))
+    for destination in (local, out):
+        destination.parent.mkdir()
+        destination.symlink_to(linked)
+    expected = predict_file(source, local, shipment.load())
+    written = linked.read_bytes()
+    linked.unlink()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* cannot be cut")
+        report = on_cluster(source, out)
+    assert linked.read_bytes() == written
+    assert out.is_symlink()
+    assert report.rows == expected.rows == 2
+
+
+def test_what_all_shards_say_is_not_said_by_each(
+    on_cluster: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text("id;a;b;c\n" + rows(300).replace(",", ";"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        on_cluster(Path("in.csv"), Path("out.csv"))
+    told = [str(warning.message) for warning in caught]
+    # The one who cuts the file says so too.
+    assert told == ["in.csv separates its fields by ';'; so it is read."] * 2
 
 
 def test_a_folder_keeps_its_shape(
@@ -238,6 +284,25 @@ def test_an_interrupted_job_is_continued(
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_folder_that_was_begun_on_one_machine_is_finished(
+    on_cluster: Callable[..., Any], shipment: Shipment, tmp_path: Path
+) -> None:
+    def interrupt(now: Progress) -> None:
+        if now.rows > 350:
+            raise InterruptedJobError("Stopped.")
+
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    for name in ("1.csv", "2.csv"):
+        (data / name).write_bytes(_TEXTS["plain"][1])
+    options = BatchOptions(block_bytes=_BLOCK_BYTES)
+    with pytest.raises(InterruptedJobError):
+        predict_folder(data, out, shipment.load(), options, progress=interrupt)
+    report = on_cluster(data, out, dataclasses.replace(options, resume=True))
+    assert (report.rows, report.resumed_rows) == (600, 300)
+    assert sorted(contents(out)) == ["1.csv", "2.csv"]
+
+
 def test_without_resume_a_job_starts_afresh_and_says_so(
     on_cluster: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -274,20 +339,3 @@ def test_a_second_run_to_the_same_place_is_refused(
     report = on_cluster(given, out, None, again)
     assert refused
     assert report.rows == 300
-
-
-def test_streams_and_missing_packages_and_schedulers_are_errors(
-    shipment: Shipment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
-    source.write_bytes(_TEXTS["plain"][1])
-    with pytest.raises(UsageError, match="- is none"):
-        predict_on_cluster("-", out, shipment)
-    monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1)
-    with warnings.catch_warnings(), pytest.raises(EngineError, match="No Dask scheduler answers"):
-        predict_on_cluster(source, out, shipment, None, ClusterOptions("tcp://127.0.0.1:9"))
-    with pytest.raises(UsageError, match="no address of a Dask scheduler"):
-        predict_on_cluster(source, out, shipment, None, ClusterOptions("nowhere://x"))
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(MissingExtraError, match="Scoring on a cluster"):
-        predict_on_cluster(source, out, shipment)

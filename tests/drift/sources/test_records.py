@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,11 +13,13 @@ from sklearn.linear_model import LogisticRegression
 from mlserve_cli.drift.check import drift_check
 from mlserve_cli.errors import InputError
 from mlserve_cli.inference.describe import describe_estimator
-from mlserve_cli.monitoring.records.layout import layout_of
+from mlserve_cli.monitoring.records.columns import ColumnKind
+from mlserve_cli.monitoring.records.layout import ROLES_KEY, layout_of
 from mlserve_cli.signature import Signature
 
 ROWS = np.random.default_rng(0).normal(size=(500, 3))
 LATER = np.random.default_rng(1).normal(size=(500, 3))
+TIME = pa.timestamp("us", tz="UTC")
 MODEL = LogisticRegression().fit(ROWS, ROWS[:, 0] > 0)
 
 
@@ -31,7 +34,7 @@ class Recorded:
 
 
 def write_records(path: Path, rows: "np.ndarray") -> Path:
-    schema = layout_of(Recorded()).schema
+    layout = layout_of(Recorded())
     probabilities = MODEL.predict_proba(rows)
     count = len(rows)
     columns = [
@@ -45,8 +48,12 @@ def write_records(path: Path, rows: "np.ndarray") -> Path:
         ["m"] * count,
         np.ones(count, np.int64),
     ]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    pq.write_table(pa.table(arrays, schema=schema), path)
+    arrays = [
+        pa.array(column, TIME if kind is ColumnKind.TIME else kind.value)
+        for column, kind in zip(columns, layout.kinds.values(), strict=True)
+    ]
+    metadata = {ROLES_KEY: msgspec.json.encode(layout.roles)}
+    pq.write_table(pa.table(arrays, list(layout.kinds), metadata=metadata), path)
     return path
 
 

@@ -104,3 +104,21 @@ def test_a_failed_delivery_is_logged_without_the_address(caplog: pytest.LogCaptu
         outbox.join(30)
     assert "receiver chat did not take an alert: it answered 400" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+def test_what_is_undelivered_is_known_until_it_is_told() -> None:
+    released, seen = threading.Event(), list[list[str]]()
+
+    with Hook(before=released.wait).running() as hook:
+        webhook = Webhook("hook", hook.url)
+        outbox = Outbox(
+            webhook,
+            on_change=lambda: seen.append([told.model for told in outbox.undelivered]),
+        )
+        for number in range(3):
+            outbox.offer(numbered(number))
+        released.set()
+        outbox.close()
+        outbox.join(30)
+    assert seen[:3] == [["m0"], ["m0", "m1"], ["m0", "m1", "m2"]]
+    assert seen[3:] == [["m1", "m2"], ["m2"], []]

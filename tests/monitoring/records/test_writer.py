@@ -225,7 +225,7 @@ def test_a_column_named_as_one_of_ours_keeps_its_name(written: Written) -> None:
     st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=5),
 )
 def test_kept_rows_are_spread_evenly_over_those_of_a_call(sizes: list[tuple[int, int]]) -> None:
-    from mlserve_cli.monitoring.records.batches import record_batch
+    from mlserve_cli.monitoring.records.batches import record_columns
     from mlserve_cli.monitoring.records.layout import layout_of
 
     number = itertools.count()
@@ -243,7 +243,7 @@ def test_kept_rows_are_spread_evenly_over_those_of_a_call(sizes: list[tuple[int,
             )
         )
         expected.append((kept, values, rows))
-    found = record_batch(layout_of(IRIS), entries).column("length").to_pylist()
+    found = list(record_columns(layout_of(IRIS), entries)["length"].values)
     for kept, values, rows in expected:
         mine, found = found[:kept], found[kept:]
         assert set(mine) <= set(values)
@@ -283,14 +283,14 @@ def test_a_file_grows_until_it_is_large_or_old_and_then_stays(written: Written) 
     (first,) = written.files
     written.time += 3601
     written.write()
-    written.write(iris_entry(np.zeros((20_000, 2))))
+    written.write(iris_entry(np.zeros((25_000, 2))))
     kept, second = written.files
     assert kept == first
     # It is too large to be written again for every row.
     for _ in range(2):
         written.write(iris_entry([[1, 2]]))
     assert written.files[:2] == [first, second]
-    assert [pq.read_metadata(path).num_rows for path in written.files] == [3, 20_001, 1]
+    assert [pq.read_metadata(path).num_rows for path in written.files] == [3, 25_001, 1]
 
 
 def test_writers_of_several_processes_share_a_folder(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_the_oldest_records_go_when_there_are_too_many_bytes(tmp_path: Path) -> 
     written = Written(tmp_path, retention=Retention(max_bytes=20_000))
     for number in range(6):
         written.time += 3601
-        written.write(iris_entry(np.random.default_rng(number).random((300, 2))))
+        written.write(iris_entry(np.random.default_rng(number).random((100, 2))))
         os.utime(written.files[-1], (written.time, written.time))
     written.time += 3601
     written.write()

@@ -1,12 +1,14 @@
 """A cluster to work on: one that runs already, or one of this machine's own processes."""
 
+import asyncio
 import logging
 import os
 import signal
 import socket
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from mlserve_cli.errors import EngineError, MissingExtraError, UsageError
@@ -42,7 +44,7 @@ def connected(address: str | None) -> Iterator[Any]:
                     cluster = stack.enter_context(_local(distributed))
                 client = stack.enter_context(dask.Client(cluster, set_as_default=False))
             else:
-                _check_reachable(address, distributed)
+                _check_scheduler(address)
                 client = stack.enter_context(
                     dask.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
                 )
@@ -53,7 +55,8 @@ def connected(address: str | None) -> Iterator[Any]:
             ) from error
         except (TimeoutError, OSError, RuntimeError) as error:
             place = "on this machine" if address is None else f"at {address}"
-            raise EngineError(f"No Dask scheduler answers {place}: {error}") from error
+            reason = str(error) or f"it was silent for {_CONNECT_SECONDS} seconds"
+            raise EngineError(f"No Dask scheduler answers {place}: {reason}") from error
         yield client
 
 
@@ -72,23 +75,58 @@ def _local(dask: Any) -> Any:
     )
 
 
-def _check_reachable(address: str, dask: Any) -> None:
-    """Fails at once where nobody listens; Dask's client takes a minute, and logs a traceback."""
+def _check_scheduler(address: str) -> None:
+    """Fails soon where no scheduler answers; Dask's client waits without end for its first word."""
+
+    async def ask() -> Any:
+        return await asyncio.wait_for(_identity(address), _CONNECT_SECONDS)
+
+    # The caller may run in an event loop, as in a notebook.
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(asyncio.run, ask()).result()
+    kind = found.get("type") if isinstance(found, dict) else None
+    if kind != "Scheduler":
+        raise ValueError(f"a {kind} answers there")
+
+
+async def _identity(address: str) -> Any:
+    import distributed.comm
+
+    # Half of its functions have no types.
+    dask: Any = distributed
     host, port = dask.comm.get_address_host_port(address)
+    # Dask would try again where nobody listens.
     socket.create_connection((host, port), _CONNECT_SECONDS).close()
+    try:
+        arguments = dask.Security().get_connection_args("client")
+        comm = await dask.comm.connect(address, timeout=_CONNECT_SECONDS, **arguments)
+    # Certificates are missing in Dask's configuration, or are no files.
+    except TypeError as error:
+        raise UsageError(
+            f"{address} needs certificates, and Dask's configuration names none.",
+            hint="Set distributed.comm.tls.ca-file, and client.cert and client.key below it; see "
+            "https://distributed.dask.org/en/stable/tls.html",
+        ) from error
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        return await comm.read()
+    finally:
+        comm.abort()
 
 
 @contextmanager
 def _deaf_children() -> Iterator[None]:
-    """Lets processes that are started now ignore Ctrl-C: it is for the one that started them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Lets processes that are started now, or in their place, not hear Ctrl-C.
+
+    It is for the one that started them, who hears it as soon as they run.
+    """
+    # It would let the thread that starts it, and so the children, hear Ctrl-C again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from pathlib import Path
 
-from mlserve_cli.batch.checkpoint import Job, describe_job
+from mlserve_cli.batch.checkpoint import CheckpointFile, Job, describe_job
 from mlserve_cli.batch.cluster.attempts import attempts_folder
 from mlserve_cli.batch.cluster.running import ClusterRun
 from mlserve_cli.batch.cluster.tasks import FileTask
@@ -12,6 +12,7 @@ from mlserve_cli.batch.finding import check_destination, find_tables
 from mlserve_cli.batch.folder import Finished, FinishedFiles
 from mlserve_cli.batch.options import BatchOptions, BatchReport
 from mlserve_cli.batch.output import ERRORS_SUFFIX
+from mlserve_cli.tables.sink import hidden_name
 from mlserve_cli.tables.source import Source
 
 
@@ -56,6 +57,7 @@ def predict_files(
             if outcome.failure is not None:
                 raise outcome.failure.located(source, 0, 0)
             name, job = todo[ended.place]
+            _forget_begun(attempts.parent / name)
             finished.add(Finished(name, job, outcome.rows, outcome.skipped))
             rows, skipped = rows + outcome.rows, skipped + outcome.skipped
     finished.remove()
@@ -70,3 +72,10 @@ def predict_files(
         destination=str(destination),
         errors=f"{destination}/*{ERRORS_SUFFIX}" if skipped else None,
     )
+
+
+def _forget_begun(target: Path) -> None:
+    """Removes what a run on one machine has left that did not finish this file."""
+    CheckpointFile(target).remove()
+    for name in (target, target.with_name(f"{target.name}{ERRORS_SUFFIX}")):
+        hidden_name(Path(os.path.realpath(name)), ".part").unlink(missing_ok=True)

@@ -114,7 +114,9 @@ class JoinedOutput:
         if not self._begun:
             # What an interrupted run on one machine has left is not touched.
             for sink in self._sinks():
-                sink.keep()
+                with sink.reopened() as left:
+                    if left.read(1):
+                        sink.keep()
         # What there is of errors, of this run or one before.
         if kind is None and not self.skipped:
             if self._errors is not None:

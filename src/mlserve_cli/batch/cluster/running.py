@@ -21,6 +21,14 @@ _RETRIES = 2
 # Tasks that wait at the scheduler; it grows slow with hundreds of thousands.
 _MOST_WAITING = 5000
 _POLL_SECONDS = 0.02
+# How often it is asked whether there are workers, and how long none may be there: a cluster that
+# grows with its work takes minutes for the first.
+_ASK_SECONDS = 5.0
+_WORKERLESS_SECONDS = 300.0
+_ANSWER_SECONDS = 5.0
+# What Dask's errors say where mlserve is not installed, on a worker and on the scheduler.
+_LACKING = "No module named 'mlserve_cli"
+_UNREAD = "deserialization of the task graph"
 _RESUME = "What is finished is kept; go on with the same command and --resume."
 
 
@@ -61,19 +69,57 @@ class ClusterRun:
     _done_bytes: int = 0
     _done_rows: int = 0
     _lost: bool = False
+    _told: set[str] = field(default_factory=set)
+    _asked: float = field(default_factory=time.monotonic)
+    _workers_seen: float = field(default_factory=time.monotonic)
 
     def __enter__(self) -> Self:
         from mlserve_cli.batch.cluster.plugins import ModelPlugin
 
         try:
-            self.client.register_plugin(ModelPlugin(self.shipment, self.run))
-        except ImportError as error:
-            raise UsageError(
-                f"The cluster cannot import what mlserve sends: {error}.",
-                hint="Install on the scheduler and on every worker: pip install 'mlserve-cli"
-                f"[dask]=={self.shipment.version}'",
-            ) from error
+            self._register(ModelPlugin(self.shipment, self.run))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def _register(self, plugin: Any) -> None:
+        """Sends a plugin to the workers.
+
+        Raises:
+            UsageError: One of them lacks mlserve.
+            EngineError: The cluster is lost, or a worker failed.
+        """
+        import distributed.comm
+
+        dask: Any = distributed
+        try:
+            self.client.register_plugin(plugin)
+        # What a worker raised, perhaps as text in a plain Exception.
+        except Exception as error:
+            if self.client.status != "running" or isinstance(error, dask.comm.CommClosedError):
+                raise self._loss() from error
+            if _LACKING in str(error):
+                raise self._lacking(error) from error
+            raise EngineError(f"A worker cannot take the model: {error}", hint=_RESUME) from error
+
+    def _lacking(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"The cluster cannot read what mlserve sends it: {error}",
+            hint="Install on the scheduler and on every worker: pip install "
+            f"'mlserve-cli[dask]=={self.shipment.version}'",
+        )
+
+    def thread_count(self) -> int:
+        """How many tasks the cluster works on at the same time.
+
+        Raises:
+            EngineError: It is lost.
+        """
+        try:
+            return sum(self.client.nthreads().values())
+        except OSError as error:
+            raise self._loss() from error
 
     def __exit__(self, *_: object) -> None:
         if self._lost or self.client.status != "running":
@@ -83,7 +129,9 @@ class ClusterRun:
         # A scheduler that has gone meanwhile has nothing left to tidy up.
         with suppress(OSError):
             self.client.cancel(list(self._waiting))
-            for name in names:
+        for name in names:
+            # Workers that could not take it cannot give it back, and say so.
+            with suppress(Exception):
                 self.client.unregister_worker_plugin(name)
 
     def ended(self, tasks: Iterable[FileTask | ShardTask]) -> Iterator[Ended]:
@@ -106,6 +154,7 @@ class ClusterRun:
                     self._submit(*following)
             else:
                 time.sleep(_POLL_SECONDS)
+                self._check_workers()
             self._tell()
             for each in self._finished():
                 self._tell()
@@ -119,6 +168,27 @@ class ClusterRun:
 
     def _tell(self) -> None:
         self.tick(Progress(self._done_bytes, self.total_bytes, self._done_rows))
+
+    def _check_workers(self) -> None:
+        """Says when nobody is there to work, and does not wait for ever."""
+        now = time.monotonic()
+        if now < self._asked + _ASK_SECONDS:
+            return
+        self._asked = now
+        try:
+            seen = self.client.sync(self.client.scheduler.ncores, callback_timeout=_ANSWER_SECONDS)
+        # A scheduler that is busy or gone for a while says nothing about its workers.
+        except (TimeoutError, OSError):
+            return
+        if seen:
+            self._workers_seen = now
+            return
+        warnings.warn("The Dask cluster has no workers; waiting for one.", stacklevel=2)
+        if now > self._workers_seen + _WORKERLESS_SECONDS:
+            raise EngineError(
+                f"The Dask cluster has had no workers for {_WORKERLESS_SECONDS:.0f} seconds.",
+                hint=_RESUME,
+            )
 
     def _submit(self, place: int, task: FileTask | ShardTask) -> None:
         key = f"mlserve-{self.run}-{place}-{time.monotonic_ns()}"
@@ -142,7 +212,9 @@ class ClusterRun:
             if outcome.failure is None:
                 self._done_bytes += task.size_bytes
                 self._done_rows += outcome.rows + outcome.skipped
-            for message in outcome.warnings:
+            # Each shard of a file says the same.
+            for message in set(outcome.warnings) - self._told:
+                self._told.add(message)
                 warnings.warn(message, stacklevel=2)
             found.append(Ended(place, task, outcome))
         return found
@@ -158,8 +230,9 @@ class ClusterRun:
 
         if self._content_sent:
             return
-        self.client.register_plugin(ContentPlugin(self.shipment.content(), self.run))
+        # The scheduler keeps it for those that join, also when a worker could not take it.
         self._content_sent = True
+        self._register(ContentPlugin(self.shipment.content(), self.run))
 
     def _result(self, future: Any, task: FileTask | ShardTask) -> Outcome:
         from distributed import KilledWorker
@@ -175,6 +248,8 @@ class ClusterRun:
         except Exception as error:
             if future.status != "error":
                 raise self._loss() from error
+            if _UNREAD in str(error) or _LACKING in str(error):
+                raise self._lacking(error) from error
             reason = f"{type(error).__name__}: {error}"
             raise EngineError(
                 f"{task.shown} could not be scored: {reason}", hint=_RESUME

@@ -17,12 +17,13 @@ from mlserve_cli.batch.columns import added_names
 from mlserve_cli.batch.encoders import Encoder, open_encoder
 from mlserve_cli.batch.options import BatchOptions, BatchReport
 from mlserve_cli.batch.output import ERRORS_SUFFIX
+from mlserve_cli.batch.partitions import opened_table
 from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.tables.csv_table import CsvTable
 from mlserve_cli.tables.encodings import UTF_8
 from mlserve_cli.tables.interface import Table
 from mlserve_cli.tables.jsonl_table import JsonlTable
-from mlserve_cli.tables.opening import check_formats, open_table
+from mlserve_cli.tables.opening import check_formats
 from mlserve_cli.tables.sink import DiskFullError, Sink
 from mlserve_cli.tables.source import Source
 
@@ -59,13 +60,12 @@ def predict_split(
     """
     check_formats(source, destination, options.table, options.input_format, options.output_format)
     predictor = run.shipment.load()
-    with Source(source, encoding=options.encoding, format_=options.input_format) as stream:
+    with opened_table(source, predictor, options) as (stream, table, taking):
         if not stream.is_repeatable:
             raise UsageError(f"{source} is no file that workers could read.")
-        table = open_table(stream, predictor.signature, options.table)
         names = added_names(predictor.signature, options, table.columns)
         encoder = open_encoder(table, destination, names, predictor.signature, options)
-        job = describe_job(stream, predictor, options)
+        job = describe_job(stream, taking, options)
         run.total_bytes = stream.size_bytes or 0
         if _is_splittable(stream, table, encoder):
             report = _Split(source, destination, job, run, options).score(
@@ -88,22 +88,22 @@ def _is_splittable(stream: Source, table: Table, encoder: Encoder) -> bool:
 
 
 def _shard_bytes(run: ClusterRun) -> int:
-    threads = sum(run.client.nthreads().values()) or 1
-    size = run.total_bytes // (_SHARDS_PER_THREAD * threads)
+    size = run.total_bytes // (_SHARDS_PER_THREAD * (run.thread_count() or 1))
     return max(_SMALLEST_SHARD_BYTES, min(_LARGEST_SHARD_BYTES, size))
 
 
 def _whole(
     source: str, destination: str, stream: Source, run: ClusterRun, options: BatchOptions
 ) -> BatchReport:
-    target = Path(os.path.realpath(destination))
-    parts = PartFolder(target)
+    parts = PartFolder(Path(os.path.realpath(destination)))
+    # Their names say the format, which those that links lead to may not.
+    given, target = Path(source).absolute(), Path(destination).absolute()
     how = replace(options, resume=False)
     # Holds the lock, so that no other run writes the same output.
     with Sink(destination, apart_from=stream.details) as lock, run:
         parts.path.mkdir(exist_ok=True)
         with attempts_folder(parts.path, run.run) as attempts:
-            task = FileTask(Path(source).resolve(), target, source, attempts, how)
+            task = FileTask(given, target, source, attempts, how)
             outcome = next(run.ended([task])).outcome
         parts.remove()
         if outcome.failure is not None:
@@ -151,7 +151,7 @@ class _Split:
     ) -> Iterator[ShardTask]:
         for shard in shards:
             yield ShardTask(
-                source=Path(self.source).resolve(),
+                source=Path(self.source).absolute(),
                 destination=self.destination,
                 shown=self.source,
                 attempts=attempts,

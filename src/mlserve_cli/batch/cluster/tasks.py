@@ -21,13 +21,12 @@ from mlserve_cli.batch.encoders import open_encoder
 from mlserve_cli.batch.job import predict_file
 from mlserve_cli.batch.options import BatchOptions
 from mlserve_cli.batch.output import ERRORS_SUFFIX
+from mlserve_cli.batch.partitions import opened_table
 from mlserve_cli.batch.scoring import BlockScorer
 from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
 from mlserve_cli.errors import InputError, MlserveError, UsageError
 from mlserve_cli.tables.fault import RowFaultError
-from mlserve_cli.tables.opening import open_table
 from mlserve_cli.tables.sink import Sink, sync_folder
-from mlserve_cli.tables.source import Source
 
 if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Predictor
@@ -61,13 +60,15 @@ class FileTask:
         with _attempt(self.attempts) as folder:
             part = folder / self.target.name
             report = predict_file(self.source, part, predictor, self.options)
-            errors = Path(f"{self.target}{ERRORS_SUFFIX}")
+            # What links lead to is replaced, as in a local run.
+            target = Path(os.path.realpath(self.target))
+            errors = Path(os.path.realpath(f"{self.target}{ERRORS_SUFFIX}"))
             if report.skipped:
                 Path(f"{part}{ERRORS_SUFFIX}").replace(errors)
             else:
                 errors.unlink(missing_ok=True)
-            part.replace(self.target)
-            sync_folder(self.target.parent)
+            part.replace(target)
+            sync_folder(target.parent)
         return Outcome(report.rows, report.skipped)
 
 
@@ -129,17 +130,14 @@ class ShardTask:
     def _score(self, predictor: "Predictor", sink: Sink, rejected: Sink) -> Part | Outcome:
         rows = lines = skipped = 0
         end = self.start or 0
-        with Source(
-            self.source, encoding=self.options.encoding, format_=self.options.input_format
-        ) as stream:
-            if describe_job(stream, predictor, self.options).input != self.job.input:
+        with opened_table(self.source, predictor, self.options) as (stream, table, taking):
+            if describe_job(stream, taking, self.options).input != self.job.input:
                 raise InputError(f"{self.shown} has changed while it was being scored.")
-            table = open_table(stream, predictor.signature, self.options.table)
             names = added_names(predictor.signature, self.options, table.columns)
             encoder = open_encoder(
                 table, self.destination, names, predictor.signature, self.options
             )
-            scorer = BlockScorer(predictor, self.options, encoder, len(names))
+            scorer = BlockScorer(taking, self.options, encoder, len(names))
             try:
                 for block in table.blocks(self.start):
                     piece = scorer.score(block)
@@ -187,7 +185,8 @@ def run_task(task: FileTask | ShardTask, plugin: str) -> Outcome:
             failure = Failure.of(error)
             message = failure.message.replace(str(task.source), task.shown)
             outcome = Outcome(failure=dataclasses.replace(failure, message=message))
-    return dataclasses.replace(outcome, warnings=[str(warning.message) for warning in caught])
+    told = [str(warning.message).replace(str(task.source), task.shown) for warning in caught]
+    return dataclasses.replace(outcome, warnings=told)
 
 
 def _check_places(task: FileTask | ShardTask, address: str) -> None:

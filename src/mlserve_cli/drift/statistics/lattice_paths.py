@@ -7,6 +7,7 @@ test", Arkiv foer Matematik 3, 1958. As T. Viehmann proposes (arXiv:2102.08037),
 are counted rather than those that stay, so that small probabilities keep their digits.
 """
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,8 @@ def _oblong(columns: int, rows: int, height: int) -> float:
     if np.any(low >= high):
         return 1.0
     before, after = _weights_outside(low, high, rows, step, (left, columns - 1 - left))
-    heights = np.arange(rows + 1)
-    all_before = binomial.weight(left, heights, step)
-    all_after = binomial.weight(columns - 1 - left, heights, step)
+    all_before = _column_weights(left, rows, step)
+    all_after = _column_weights(columns - 1 - left, rows, step)
     leaving = before * all_after[::-1] + all_before * after[::-1] - before * after[::-1]
     return min(1.0, float(leaving.sum() * step / binomial.weight(columns, rows, step)))
 
@@ -117,10 +117,19 @@ def _weights_outside(
             carry = part[-1] * over_block
             position = stop
         if column in wanted:
-            weights = binomial.weight(column, np.arange(rows + 1), step)
+            weights = _column_weights(column, rows, step).copy()
             weights[start:top] = (paths / scale)[start:top]
             columns.append(weights)
     return columns[0], columns[-1]
+
+
+# Columns of a table have as many rows as each other.
+@functools.lru_cache(maxsize=4)
+def _column_weights(column: int, rows: int, step: float) -> "Weights":
+    """Weight of all paths to each point of a column; not to be changed."""
+    weights = binomial.weight(column, np.arange(rows + 1), step)
+    weights.setflags(write=False)
+    return weights
 
 
 def _from_above(high: "NDArray[np.int64]", rows: int, step: float) -> "Weights":

@@ -1,5 +1,6 @@
 """Notices on their way to one receiver, in a thread of their own."""
 
+import itertools
 import logging
 import queue
 import random
@@ -23,6 +24,7 @@ class Outbox:
         pause_seconds: Before the second attempt; doubled for each one after it, and shortened by up
             to a half at random, so that many servers do not come back at once.
         chance: Gives a number between 0 and 1.
+        on_change: Called when `undelivered` has changed, in the thread where that happened.
     """
 
     def __init__(
@@ -31,11 +33,15 @@ class Outbox:
         *,
         pause_seconds: float = _FIRST_PAUSE_SECONDS,
         chance: Callable[[], float] = random.random,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self.receiver = receiver
         self._pause_seconds = pause_seconds
         self._chance = chance
-        self._waiting: queue.Queue[Notice | None] = queue.Queue(_MOST_WAITING)
+        self._on_change = on_change
+        self._undelivered: dict[int, Notice] = {}
+        self._numbers = itertools.count()
+        self._waiting: queue.Queue[int | None] = queue.Queue(_MOST_WAITING)
         self._closing = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"mlserve-alerts-{receiver.name}", daemon=True
@@ -44,10 +50,20 @@ class Outbox:
 
     def offer(self, told: Notice) -> None:
         """Returns at once."""
+        number = next(self._numbers)
+        self._undelivered[number] = told
         try:
-            self._waiting.put_nowait(told)
+            self._waiting.put_nowait(number)
         except queue.Full:
+            del self._undelivered[number]
             _LOGGER.warning("receiver %s is too slow: a notice is dropped", self.receiver.name)
+        else:
+            self._on_change()
+
+    @property
+    def undelivered(self) -> list[Notice]:
+        """What waits or is being told, in its order."""
+        return list(self._undelivered.copy().values())
 
     def close(self) -> None:
         """Sends what waits, without further attempts where one fails; does not wait for that."""
@@ -63,16 +79,18 @@ class Outbox:
 
     def _run(self) -> None:
         while True:
-            told = self._waiting.get()
-            if told is None:
+            number = self._waiting.get()
+            if number is None:
                 return
             try:
-                deliver(self.receiver, told, self._pause)
+                deliver(self.receiver, self._undelivered[number], self._pause)
             except DeliveryError as error:
                 _LOGGER.warning("receiver %s did not take an alert: %s", self.receiver.name, error)
             # One notice that cannot be told must not be the end of all others.
             except Exception:
                 _LOGGER.exception("receiver %s failed", self.receiver.name)
+            del self._undelivered[number]
+            self._on_change()
 
     def _pause(self, attempt: int) -> bool:
         seconds = self._pause_seconds * 2**attempt * (1 - self._chance() / 2)

@@ -132,3 +132,19 @@ def format_of(database: sqlite3.Connection) -> int:
     """Which format the tables have; 0 without tables."""
     found: int = database.execute("PRAGMA user_version").fetchone()[0]
     return found
+
+
+def labels_mark(folder: Path) -> object:
+    """Something that changes with every label; None where there are none.
+
+    Raises:
+        sqlite3.Error: The labels cannot be read.
+    """
+    database = open_to_read(folder)
+    if database is None:
+        return None
+    with contextlib.closing(database):
+        mark: tuple[int, float] = database.execute(
+            "SELECT max(id), (SELECT labelled FROM labelled ORDER BY id DESC LIMIT 1) FROM labelled"
+        ).fetchone()
+        return mark

@@ -81,22 +81,6 @@ def realised_quality(folder: str | Path) -> list[RealisedQuality]:
         raise InputError(f"{path} cannot be read: {error}.") from error
 
 
-def labels_mark(folder: Path) -> object:
-    """Something that changes with every label; None where there are none.
-
-    Raises:
-        sqlite3.Error: The labels cannot be read.
-    """
-    database = open_to_read(folder)
-    if database is None:
-        return None
-    with contextlib.closing(database):
-        mark: tuple[int, float] = database.execute(
-            "SELECT max(id), (SELECT labelled FROM labelled ORDER BY id DESC LIMIT 1) FROM labelled"
-        ).fetchone()
-        return mark
-
-
 def _quality(
     database: sqlite3.Connection, number: int, name: str, version: str, described: bytes
 ) -> RealisedQuality | None:

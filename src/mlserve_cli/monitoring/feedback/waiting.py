@@ -3,12 +3,11 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from mlserve_cli.monitoring.feedback.database import (
     Described,
@@ -17,6 +16,7 @@ from mlserve_cli.monitoring.feedback.database import (
     transaction,
 )
 from mlserve_cli.monitoring.judged import label_text
+from mlserve_cli.monitoring.records.columns import Column
 from mlserve_cli.monitoring.records.layout import Roles
 from mlserve_cli.signature import Task
 
@@ -53,22 +53,22 @@ class WaitingPredictions:
         self._models: dict[tuple[str, int], int] = {}
         self._tidied = 0.0
 
-    def add(self, roles: Roles, stored: Mapping[str, float], batch: pa.RecordBatch) -> None:
+    def add(self, roles: Roles, stored: Mapping[str, float], columns: Mapping[str, Column]) -> None:
         """Takes those rows of records whose requests have a name.
 
         Args:
             roles: Which column is what.
             stored: Figures of the model when it was saved, by name.
-            batch: The rows.
+            columns: The rows, by the names of their columns.
 
         Raises:
             OSError: The folder cannot be made.
             sqlite3.Error: They cannot be written.
         """
-        ids = batch.column(roles.context["request_id"])
-        if ids.null_count == len(ids):
+        named = _named(columns[roles.context["request_id"]])
+        if not named:
             return
-        rows = list(_rows(roles, batch))
+        rows = _rows(roles, columns, named)
         try:
             database = self._opened()
             with transaction(database):
@@ -137,27 +137,35 @@ class WaitingPredictions:
             )
 
 
-def _rows(roles: Roles, batch: pa.RecordBatch) -> "list[tuple[Any, ...]]":
-    """Id, row, prediction, probabilities and time of the rows that have an id."""
+def _named(ids: Column) -> list[int]:
+    """Places of the rows that have an id."""
+    if ids.valid is None:
+        return list(range(len(ids.values)))
+    found: list[int] = np.flatnonzero(ids.valid).tolist()
+    return found
+
+
+def _rows(
+    roles: Roles, columns: Mapping[str, Column], named: Sequence[int]
+) -> "list[tuple[Any, ...]]":
+    """Id, row, prediction, probabilities and time of some rows."""
     context = roles.context
-    named = batch.filter(batch.column(context["request_id"]).is_valid())
-    predicted = named.column(roles.outputs[0]).to_pylist()
+    predicted = columns[roles.outputs[0]].objects(named)
     if roles.signature.task is Task.CLASSIFICATION:
         predicted = [None if label is None else label_text(label) for label in predicted]
-    columns = [named.column(name) for name in roles.probabilities]
+    shares = [columns[name] for name in roles.probabilities]
     probabilities: list[bytes | None] = [None] * len(predicted)
-    if 0 < len(columns) <= MOST_CLASSES and not any(column.null_count for column in columns):
-        table = np.array([column.to_pylist() for column in columns], np.float64).T
+    if 0 < len(shares) <= MOST_CLASSES and all(column.valid is None for column in shares):
+        table = np.array([column.objects(named) for column in shares], np.float64).T
         probabilities = [row.tobytes() for row in np.ascontiguousarray(table)]
-    micros = named.column(context["time"]).cast(pa.int64()).to_pylist()
     return [
-        (request_id, row, label, shares, moment / 1e6)
-        for request_id, row, label, shares, moment in zip(
-            named.column(context["request_id"]).to_pylist(),
-            named.column(context["row"]).to_pylist(),
+        (request_id, row, label, share, micros / 1e6)
+        for request_id, row, label, share, micros in zip(
+            columns[context["request_id"]].objects(named),
+            columns[context["row"]].objects(named),
             predicted,
             probabilities,
-            micros,
+            columns[context["time"]].objects(named),
             strict=True,
         )
         # Nobody asked what the model predicts.

@@ -1,14 +1,13 @@
-"""Entries as columns of Arrow."""
+"""Entries as columns."""
 
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlserve_cli.monitoring.records import arrays
+from mlserve_cli.monitoring.records.columns import Column, column_of, texts
 from mlserve_cli.signature import Layout
 
 if TYPE_CHECKING:
@@ -18,26 +17,30 @@ if TYPE_CHECKING:
 _MICROSECONDS = 1_000_000
 
 
-def record_batch(layout: "RecordLayout", entries: "Sequence[Entry]") -> pa.RecordBatch:
-    """The kept rows of entries of one model.
+def record_columns(layout: "RecordLayout", entries: "Sequence[Entry]") -> dict[str, Column]:
+    """The kept rows of entries of one model, as the columns of its layout.
 
     Args:
         layout: Which columns there are.
         entries: At least one.
+
+    Raises:
+        ValueError: A value is none of its column's kind.
+        TypeError: The same.
+        OverflowError: An integer is too large.
     """
     picked = _picked(entries)
-    schema = layout.schema
     values = itertools.chain(
         _inputs(layout, entries),
         _columns([entry.labels for entry in entries], entries, len(layout.roles.outputs)),
         _columns([e.probabilities for e in entries], entries, len(layout.roles.probabilities)),
     )
     columns = [
-        arrays.arrow_array(column if picked is None else column[picked], field.type)
-        for column, field in zip(values, schema, strict=False)
+        column_of(column if picked is None else column[picked], kind)
+        for column, kind in zip(values, layout.kinds.values(), strict=False)
     ]
     columns += _context(layout, entries, picked)
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return dict(zip(layout.kinds, columns, strict=True))
 
 
 def _picked(entries: "Sequence[Entry]") -> NDArray[np.intp] | None:
@@ -81,6 +84,11 @@ def _columns(
     """The columns of arrays of shape `(rows,)` or `(rows, width)`; missing where None."""
     if not width:
         return
+    known = [values for values in found if values is not None]
+    if len(known) == len(found):
+        rows = sum(entry.rows for entry in entries)
+        yield from np.ascontiguousarray(np.concatenate(known).reshape(rows, -1)[:, :width].T)
+        return
     shaped = [
         np.full((entry.rows, width), None, np.object_)
         if values is None
@@ -98,16 +106,16 @@ def _counts(entries: "Sequence[Entry]") -> NDArray[np.intp]:
     return np.array(list(itertools.chain.from_iterable(counts)), np.intp)
 
 
-def _names(ids: list[bytes], request: NDArray[np.intp]) -> pa.Array:
+def _names(ids: list[bytes], request: NDArray[np.intp]) -> Column:
     """What the requests of rows are called."""
     if not any(ids):
-        return pa.nulls(len(request), pa.string())
-    return arrays.texts([ids[place] or None for place in request.tolist()])
+        return Column([b""] * len(request), np.zeros(len(request), np.bool_))
+    return texts(ids[place] or None for place in request.tolist())
 
 
 def _context(
     layout: "RecordLayout", entries: "Sequence[Entry]", picked: NDArray[np.intp] | None
-) -> list[pa.Array]:
+) -> list[Column]:
     flat = _counts(entries)
     rows = int(flat.sum())
     chosen = np.arange(rows) if picked is None else picked
@@ -123,10 +131,10 @@ def _context(
             ids += entry.request_ids or [b""] * len(entry.seconds)
     roles, count = layout.roles, len(chosen)
     return [
-        arrays.numbers((times[chosen] * _MICROSECONDS).astype(np.int64), arrays.TIME),
-        arrays.numbers(seconds[request], pa.float64()),
+        Column((times[chosen] * _MICROSECONDS).astype(np.int64)),
+        Column(seconds[request]),
         _names(ids, request),
-        arrays.numbers((chosen - starts[request] + 1).astype(np.int64), pa.int64()),
-        arrays.repeated(roles.model, count),
-        arrays.numbers(np.full(count, roles.version, np.int64), pa.int64()),
+        Column((chosen - starts[request] + 1).astype(np.int64)),
+        Column([roles.model.encode()] * count),
+        Column(np.full(count, roles.version, np.int64)),
     ]

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
-import pyarrow as pa
 
-from mlserve_cli.monitoring.records.arrays import TIME
+from mlserve_cli.monitoring.records.columns import ColumnKind
 from mlserve_cli.signature import Column, DType, Layout, Signature
 
 if TYPE_CHECKING:
@@ -17,19 +16,19 @@ SCHEMA_VERSION = 1
 # Where a file's metadata says which of its columns is what.
 ROLES_KEY = b"mlserve"
 
-_TYPES = {
-    DType.FLOAT64: pa.float64(),
-    DType.INT64: pa.int64(),
-    DType.BOOL: pa.bool_(),
-    DType.STRING: pa.string(),
+_KINDS = {
+    DType.FLOAT64: ColumnKind.FLOAT64,
+    DType.INT64: ColumnKind.INT64,
+    DType.BOOL: ColumnKind.BOOL,
+    DType.STRING: ColumnKind.STRING,
 }
 _CONTEXT = {
-    "time": TIME,
-    "latency_seconds": pa.float64(),
-    "request_id": pa.string(),
-    "row": pa.int64(),
-    "model": pa.string(),
-    "version": pa.int64(),
+    "time": ColumnKind.TIME,
+    "latency_seconds": ColumnKind.FLOAT64,
+    "request_id": ColumnKind.STRING,
+    "row": ColumnKind.INT64,
+    "model": ColumnKind.STRING,
+    "version": ColumnKind.INT64,
 }
 
 
@@ -64,12 +63,12 @@ class RecordLayout:
 
     Attributes:
         positions: Places of the recorded inputs among those of the model.
-        schema: The columns in order: inputs, outputs, probabilities, context.
+        kinds: Of the columns, by name, in order: inputs, outputs, probabilities, context.
         roles: What they are.
     """
 
     positions: tuple[int, ...]
-    schema: pa.Schema
+    kinds: dict[str, ColumnKind]
     roles: Roles
 
 
@@ -87,20 +86,17 @@ def layout_of(model: "RecordedModel", redacted: Collection[str] = ()) -> RecordL
     positions = tuple(
         place for place, column in enumerate(signature.columns) if column.name not in redacted
     )
-    fields = [
-        pa.field(signature.columns[place].name, _input_type(signature, place))
-        for place in positions
-    ]
+    kinds = {signature.columns[place].name: _input_kind(signature, place) for place in positions}
     # Also those that are left out, so that a redacted column never seems to be there.
     taken = set(signature.names)
-    label_type = _TYPES.get(signature.label_dtype, pa.string())
+    label_kind = _KINDS.get(signature.label_dtype, ColumnKind.STRING)
     outputs = tuple(_free(name, taken) for name in signature.outputs)
     classes = signature.classes if signature.probabilities else None
     probabilities = tuple(_free(f"probability_{label}", taken) for label in classes or ())
     context = {role: _free(f"_{role}", taken) for role in _CONTEXT}
-    fields += [pa.field(name, label_type) for name in outputs]
-    fields += [pa.field(name, pa.float64()) for name in probabilities]
-    fields += [pa.field(context[role], kind) for role, kind in _CONTEXT.items()]
+    kinds |= dict.fromkeys(outputs, label_kind)
+    kinds |= dict.fromkeys(probabilities, ColumnKind.FLOAT64)
+    kinds |= {context[role]: kind for role, kind in _CONTEXT.items()}
     roles = Roles(
         SCHEMA_VERSION,
         model.name,
@@ -111,24 +107,23 @@ def layout_of(model: "RecordedModel", redacted: Collection[str] = ()) -> RecordL
         probabilities,
         context,
     )
-    metadata = {ROLES_KEY: msgspec.json.encode(roles)}
-    return RecordLayout(positions, pa.schema(fields, metadata=metadata), roles)
+    return RecordLayout(positions, kinds, roles)
 
 
-def _input_type(signature: Signature, place: int) -> pa.DataType:
+def _input_kind(signature: Signature, place: int) -> ColumnKind:
     if signature.layout is Layout.MATRIX:
-        return pa.float64()
+        return ColumnKind.FLOAT64
     column = signature.columns[place]
-    return _category_type(column) if column.dtype is DType.CATEGORICAL else _TYPES[column.dtype]
+    return _category_kind(column) if column.dtype is DType.CATEGORICAL else _KINDS[column.dtype]
 
 
-def _category_type(column: Column) -> pa.DataType:
+def _category_kind(column: Column) -> ColumnKind:
     kinds = {type(category) for category in column.categories or ()}
     if kinds == {bool}:
-        return pa.bool_()
+        return ColumnKind.BOOL
     if kinds and kinds <= {int, float}:
-        return pa.int64() if kinds == {int} else pa.float64()
-    return pa.string()
+        return ColumnKind.INT64 if kinds == {int} else ColumnKind.FLOAT64
+    return ColumnKind.STRING
 
 
 def _free(name: str, taken: set[str]) -> str:

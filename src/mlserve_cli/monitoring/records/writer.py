@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlserve_cli.monitoring.records.batches import record_batch
+import msgspec
+
+from mlserve_cli.monitoring.records.batches import record_columns
 from mlserve_cli.monitoring.records.growing import GrowingFile
-from mlserve_cli.monitoring.records.layout import RecordLayout, layout_of
+from mlserve_cli.monitoring.records.layout import ROLES_KEY, RecordLayout, layout_of
 from mlserve_cli.monitoring.records.retention import SUFFIX, Retention, tidy
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlserve_cli.monitoring.feedback.waiting import WaitingPredictions
     from mlserve_cli.monitoring.records.buffer import RecordBuffer
+    from mlserve_cli.monitoring.records.columns import Column
     from mlserve_cli.monitoring.records.entry import Entry, RecordedModel
 
 _LOGGER = logging.getLogger("mlserve")
@@ -101,25 +102,30 @@ class RecordWriter:
         self._close_full_files()
 
     def _add(self, key: "_Key", entries: "list[Entry]") -> None:
-        found = self._open.get(key)
-        if found is None:
-            layout = layout_of(entries[0].model, self._redacted)
-            found = _Open(layout, GrowingFile(self._new_path(key), self._now()))
-            self._open[key] = found
-        batch = record_batch(found.layout, entries)
-        found.file.add(batch)
+        found = self._open.get(key) or self._opened(key, entries[0].model)
+        columns = record_columns(found.layout, entries)
+        # A file that cannot be written takes no more rows: then the next ones begin another.
+        self._open.pop(key, None)
+        found.file.add(columns, sum(entry.kept for entry in entries))
+        self._open[key] = found
         if self._waiting is not None:
-            self._let_wait(self._waiting, found.layout, entries[0].model, batch)
+            self._let_wait(self._waiting, found.layout, entries[0].model, columns)
+
+    def _opened(self, key: "_Key", model: "RecordedModel") -> _Open:
+        layout = layout_of(model, self._redacted)
+        metadata = {ROLES_KEY: msgspec.json.encode(layout.roles)}
+        file = GrowingFile(self._new_path(key), layout.kinds, metadata, self._now())
+        return _Open(layout, file)
 
     def _let_wait(
         self,
         waiting: "WaitingPredictions",
         layout: RecordLayout,
         model: "RecordedModel",
-        batch: "pa.RecordBatch",
+        columns: "dict[str, Column]",
     ) -> None:
         try:
-            waiting.add(layout.roles, model.metrics, batch)
+            waiting.add(layout.roles, model.metrics, columns)
         # They are recorded all the same.
         except (OSError, sqlite3.Error) as error:
             if not self._is_waiting_broken:

@@ -5,6 +5,7 @@ passes over the parameters of such a model too.
 """
 
 import io
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from mlserve_cli.errors import InputError, SignatureError
 from mlserve_cli.serving.columns import describe
 from mlserve_cli.serving.exchange import (
     JSON,
+    LARGE_BODY_BYTES,
     Call,
     Reply,
     check_json_type,
@@ -21,6 +23,7 @@ from mlserve_cli.serving.exchange import (
     error_reply,
     media_type,
 )
+from mlserve_cli.serving.json_numbers import read_matrix, read_table, seems_table, without
 from mlserve_cli.serving.protocols.npy import read_npy
 from mlserve_cli.serving.refusals import MediaTypeError
 from mlserve_cli.serving.scoring import Wanted
@@ -61,7 +64,17 @@ class _Request(msgspec.Struct):
     params: Any = None
 
 
+class _TextOfSplit(msgspec.Struct):
+    data: msgspec.Raw
+
+
+class _TextOfRequest(msgspec.Struct):
+    dataframe_split: _TextOfSplit
+
+
 _REQUEST = msgspec.json.Decoder(_Request)
+_decode_split = msgspec.json.Decoder(_TextOfRequest).decode
+_SPLIT_START = b'{"dataframe_split"'
 
 
 class MlflowProtocol:
@@ -99,8 +112,11 @@ class MlflowProtocol:
 
 
 def _read_json(body: bytes, reader: "RowReader") -> "Rows":
+    rows = read_plain_rows(body, reader, {"instances", "inputs"}) or _read_plain_split(body, reader)
+    if rows is not None:
+        return rows
     request = decode_json(body, _REQUEST)
-    given = [form for form in _FORMS if getattr(request, form) is not None]
+    given = _forms_in(request)
     if len(given) != 1:
         found = " and ".join(given) or "none"
         raise InputError(f"Found {found} in the body, expected one of {', '.join(_FORMS)}.")
@@ -111,6 +127,43 @@ def _read_json(body: bytes, reader: "RowReader") -> "Rows":
             return reader.from_records(request.dataframe_records)
         case form:
             return read_values(getattr(request, form), reader, form)
+
+
+def _forms_in(request: Any) -> list[str]:
+    return [form for form in _FORMS if getattr(request, form) is not None]
+
+
+def read_plain_rows(body: bytes, reader: "RowReader", keys: Container[str]) -> "Rows | None":
+    """The rows of a body that holds nothing but rows of numbers, under one of the keys.
+
+    Returns:
+        None where it holds anything else, or the model takes more than numbers.
+    """
+    if not reader.takes_numbers or not seems_table(body):
+        return None
+    table = read_table(body, reader.width)
+    return None if table is None or table.key not in keys else reader.from_numbers(table.numbers)
+
+
+def _read_plain_split(body: bytes, reader: "RowReader") -> "Rows | None":
+    """The same for `dataframe_split`, where its columns are in the model's order."""
+    is_short = len(body) <= LARGE_BODY_BYTES
+    if not reader.takes_numbers or not is_short or not body.startswith(_SPLIT_START):
+        return None
+    try:
+        data = bytes(_decode_split(body).dataframe_split.data)
+        # All that is beside the data is read as it always is.
+        rest = without(body, data, b"[]")
+        request = None if rest is None else _REQUEST.decode(rest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if request is None or request.dataframe_split is None or len(_forms_in(request)) > 1:
+        return None
+    names = request.dataframe_split.columns
+    if names is not None and tuple(names) != reader.signature.names:
+        return None
+    numbers = read_matrix(data, reader.width)
+    return None if numbers is None else reader.from_numbers(numbers)
 
 
 def _read_split(split: _Split, reader: "RowReader") -> "Rows":

@@ -25,8 +25,9 @@ from mlserve_cli.serving.exchange import (
     decode_json,
     plain_error,
 )
+from mlserve_cli.serving.json_numbers import read_table, seems_table
 from mlserve_cli.serving.protocols.large_rows import read_large_rows, write_large_lists
-from mlserve_cli.serving.rows import FLOAT64_BYTES, Rows
+from mlserve_cli.serving.rows import Rows
 from mlserve_cli.serving.waiting import MANY_ROWS
 
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ _decode_many = msgspec.json.Decoder(_ManyRows).decode
 _ANYTHING = msgspec.json.Decoder(_Anything)
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
-# Within so many bytes the first row begins, unless somebody writes JSON to be looked at.
-_HEAD_BYTES = 24
 _NOT_NUMBERS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error)
 
 
@@ -119,7 +118,11 @@ class NativeProtocol:
 def _read_numbers(model: "LoadedModel", body: bytes) -> Call | None:
     """The request if it holds nothing but numbers in the right places, as most do."""
     pack = model.reader.pack
-    if not _seems_many(body):
+    if seems_table(body):
+        table = read_table(body, model.reader.width)
+        if table is not None and table.key == "features":
+            return _many(model, table.numbers)
+    else:
         try:
             one = _decode_one(body)
             if one.rows is msgspec.UNSET:
@@ -132,7 +135,7 @@ def _read_numbers(model: "LoadedModel", body: bytes) -> Call | None:
         data = b"".join([pack(*row) for row in rows])
     except _NOT_NUMBERS:
         return None
-    return Call(model, Rows(len(rows), data), model.wanted, _Many(model)) if rows else None
+    return _many(model, data) if data else None
 
 
 def _read_large(model: "LoadedModel", body: bytes) -> Call | None:
@@ -140,15 +143,11 @@ def _read_large(model: "LoadedModel", body: bytes) -> Call | None:
         data = read_large_rows(model.reader, body)
     except _NOT_NUMBERS:
         return None
-    if data is None:
-        return None
-    rows = len(data) // (FLOAT64_BYTES * model.reader.width)
-    return Call(model, Rows(rows, data), model.wanted, _Many(model))
+    return None if data is None else _many(model, data)
 
 
-def _seems_many(body: bytes) -> bool:
-    """Whether it looks like several rows: to try them as one costs more than to look."""
-    return body.find(b"[[", 0, _HEAD_BYTES) >= 0
+def _many(model: "LoadedModel", numbers: bytes) -> Call:
+    return Call(model, model.reader.from_numbers(numbers), model.wanted, _Many(model))
 
 
 def _read_anything(model: "LoadedModel", body: bytes) -> Call:
@@ -180,7 +179,7 @@ def read_single_rows(reader: "RowReader", bodies: "list[bytes]") -> list[bytes |
     pack = reader.pack
     found: list[bytes | None] = []
     for body in bodies:
-        if _seems_many(body):
+        if seems_table(body):
             found.append(None)
             continue
         try:
@@ -234,7 +233,8 @@ class _Many(msgspec.Struct, frozen=True, gc=False):
             return Reply(self._in_pieces(scored, start, stop))
         answer = Predictions(scored.label_list[start:stop], self.model.name, self.model.version)
         if scored.probabilities is not None:
-            answer.probabilities = scored.probability_list[start:stop]
+            # Only of these rows: of thousands of lists the garbage collector would look at each.
+            answer.probabilities = scored.probabilities[start:stop].tolist()
         return Reply(_encode(answer))
 
     def _in_pieces(self, scored: "Scored", start: int, stop: int) -> bytes:

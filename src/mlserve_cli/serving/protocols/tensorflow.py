@@ -11,7 +11,7 @@ import msgspec
 
 from mlserve_cli.errors import InputError
 from mlserve_cli.serving.exchange import Call, Reply, check_json_type, decode_json, error_reply
-from mlserve_cli.serving.protocols.mlflow import read_values
+from mlserve_cli.serving.protocols.mlflow import read_plain_rows, read_values
 from mlserve_cli.serving.protocols.v2 import output_values, outputs_of, wanted_for
 from mlserve_cli.serving.protocols.v2_metadata import input_tensors, output_tensor
 
@@ -43,6 +43,10 @@ class TensorflowProtocol:
     def read(self, model: "LoadedModel", body: bytes, headers: "Headers") -> Call:
         """See `InferenceProtocol.read`: `instances` are rows, `inputs` are columns."""
         check_json_type(headers)
+        plain = read_plain_rows(body, model.reader, {"instances"})
+        if plain is not None:
+            output = _output(model, None)
+            return Call(model, plain, wanted_for([output]), _Answer("predictions", output))
         request = decode_json(body, _REQUEST)
         if (request.instances is msgspec.UNSET) == (request.inputs is msgspec.UNSET):
             raise InputError("Expected either 'instances' (rows) or 'inputs' (columns).")

@@ -6,7 +6,13 @@ import msgspec
 import numpy as np
 
 from mlserve_cli.errors import InputError, SignatureError
-from mlserve_cli.serving.exchange import Call, Reply, decode_json, error_reply
+from mlserve_cli.serving.exchange import Call, Reply, error_reply
+from mlserve_cli.serving.protocols.v2_requests import (
+    InferRequest,
+    InputTensor,
+    read_plain,
+    read_request,
+)
 from mlserve_cli.serving.protocols.v2_tensors import datatype_of, from_bytes, from_json, to_bytes
 from mlserve_cli.serving.scoring import Wanted
 
@@ -30,32 +36,6 @@ _OUTPUTS = {
 _JSON_HEAD = b"inference-header-content-length"
 
 
-class InputTensor(msgspec.Struct):
-    """One tensor of a request."""
-
-    name: str
-    datatype: str
-    shape: list[int]
-    parameters: dict[str, Any] = {}
-    data: Any = msgspec.UNSET
-
-
-class RequestedOutput(msgspec.Struct):
-    """An output that a request asks for."""
-
-    name: str
-    parameters: dict[str, Any] = {}
-
-
-class InferRequest(msgspec.Struct):
-    """The JSON of a request."""
-
-    inputs: list[InputTensor] = []
-    id: str | None = None
-    outputs: list[RequestedOutput] | None = None
-    parameters: dict[str, Any] = {}
-
-
 class OutputTensor(msgspec.Struct, omit_defaults=True):
     """One tensor of an answer."""
 
@@ -75,7 +55,6 @@ class InferResponse(msgspec.Struct, omit_defaults=True):
     id: str | None = None
 
 
-_REQUEST = msgspec.json.Decoder(InferRequest)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -87,15 +66,19 @@ class V2Protocol:
     def read(self, model: "LoadedModel", body: bytes, headers: "Headers") -> Call:
         """See `InferenceProtocol.read`."""
         head = headers.get(_JSON_HEAD) if headers else None
-        if head is None:
-            request, binary = decode_json(body, _REQUEST), b""
+        plain = None if head is not None else read_plain(model, body)
+        if plain is not None:
+            request, rows = plain
+        elif head is None:
+            request = read_request(body)
+            rows = tensor_rows(model, _tensors(request.inputs, b""))
         else:
             length = _head_length(head, len(body))
             if length == 0:
                 rows = _raw_rows(model, body)
                 return Call(model, rows, model.wanted, _Answer(model, None, _default(model)))
-            request, binary = decode_json(body[:length], _REQUEST), body[length:]
-        rows = tensor_rows(model, _tensors(request.inputs, binary))
+            request = read_request(body[:length])
+            rows = tensor_rows(model, _tensors(request.inputs, body[length:]))
         outputs = _outputs(model, request)
         wanted = wanted_for(name for name, _ in outputs)
         return Call(model, rows, wanted, _Answer(model, request.id, outputs))

@@ -1,4 +1,4 @@
-"""Thrift's compact protocol, in which Parquet's footers are written: values read and written again.
+"""Thrift's compact protocol, in which Parquet's footers are written: values read, and written.
 
 Nothing is known of the fields' meaning. What was read and not changed is written as it came.
 """
@@ -6,7 +6,8 @@ Nothing is known of the fields' meaning. What was read and not changed is writte
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
+# Types of values.
+TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 _DOUBLE_BYTES = 8
 # Larger steps between field numbers, and longer lists, take another byte or more.
 _SHORT = 15
@@ -26,12 +27,12 @@ class Decoder:
         self._data = data
         self._at = 0
         self._readers: dict[int, Callable[[], Any]] = {
-            **dict.fromkeys((_I16, _I32, _I64), self._integer),
-            **dict.fromkeys((_LIST, _SET), self._list),
-            _BYTE: self._byte,
-            _DOUBLE: lambda: self._bytes(_DOUBLE_BYTES),
-            _BINARY: lambda: self._bytes(self._varint()),
-            _STRUCT: self.struct,
+            **dict.fromkeys((I16, I32, I64), self._integer),
+            **dict.fromkeys((LIST, SET), self._list),
+            BYTE: self._byte,
+            DOUBLE: lambda: self._bytes(_DOUBLE_BYTES),
+            BINARY: lambda: self._bytes(self._varint()),
+            STRUCT: self.struct,
         }
 
     def struct(self) -> Struct:
@@ -48,7 +49,7 @@ class Decoder:
         return fields
 
     def _value(self, kind: int) -> Any:
-        if kind in (_TRUE, _FALSE):
+        if kind in (TRUE, FALSE):
             return None
         reader = self._readers.get(kind)
         if reader is None:
@@ -60,7 +61,7 @@ class Decoder:
         count = head >> 4 if head >> 4 < _SHORT else self._varint()
         kind = head & 15
         # Truth values have their type in a field's head, and a byte of their own in a list.
-        item = self._byte if kind in (_TRUE, _FALSE) else lambda: self._value(kind)
+        item = self._byte if kind in (TRUE, FALSE) else lambda: self._value(kind)
         return kind, [item() for _ in range(count)]
 
     def _byte(self) -> int:
@@ -89,7 +90,7 @@ class Decoder:
 
 
 def encode(fields: Struct) -> bytes:
-    """A structure as bytes. Items of lists that are bytes already are taken as they are."""
+    """A structure as bytes. Structures that are bytes already are taken as they are."""
     parts: list[bytes] = []
     before = 0
     for number, (kind, value) in fields.items():
@@ -103,17 +104,18 @@ def encode(fields: Struct) -> bytes:
 
 
 def _encoded(kind: int, value: Any) -> bytes:
-    return b"" if kind in (_TRUE, _FALSE) else _ENCODERS[kind](value)
+    return b"" if kind in (TRUE, FALSE) else _ENCODERS[kind](value)
 
 
 def _encoded_list(kind: int, items: list[Any]) -> bytes:
     count = len(items)
-    head = bytes([count << 4 | kind]) if count < _SHORT else bytes([0xF0 | kind]) + _varint(count)
-    item_kind = _BYTE if kind in (_TRUE, _FALSE) else kind
+    head = bytes([count << 4 | kind]) if count < _SHORT else bytes([0xF0 | kind]) + varint(count)
+    item_kind = BYTE if kind in (TRUE, FALSE) else kind
     return head + b"".join(_encoded(item_kind, item) for item in items)
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number from 0 on as bytes, seven bits in each."""
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)
@@ -123,14 +125,14 @@ def _varint(value: int) -> bytes:
 
 
 def _integer(value: int) -> bytes:
-    return _varint(value << 1 if value >= 0 else (-value << 1) - 1)
+    return varint(value << 1 if value >= 0 else (-value << 1) - 1)
 
 
 _ENCODERS: dict[int, Callable[[Any], bytes]] = {
-    **dict.fromkeys((_I16, _I32, _I64), _integer),
-    **dict.fromkeys((_LIST, _SET), lambda value: _encoded_list(*value)),
-    _BYTE: lambda value: bytes([value]),
-    _DOUBLE: bytes,
-    _BINARY: lambda value: _varint(len(value)) + value,
-    _STRUCT: lambda value: value if isinstance(value, bytes) else encode(value),
+    **dict.fromkeys((I16, I32, I64), _integer),
+    **dict.fromkeys((LIST, SET), lambda value: _encoded_list(*value)),
+    BYTE: lambda value: bytes([value]),
+    DOUBLE: bytes,
+    BINARY: lambda value: varint(len(value)) + value,
+    STRUCT: lambda value: value if isinstance(value, bytes) else encode(value),
 }
