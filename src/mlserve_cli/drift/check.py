@@ -164,14 +164,12 @@ def _notes(
     comparison: Comparison, pairs: Sequence[NumberPair | CategoryPair], beyond: Beyond
 ) -> list[str]:
     notes = [*comparison.first.notes, *comparison.second.notes, *beyond.notes]
-    if isinstance(comparison.first, Profile):
-        found = [p.supremum for p in pairs if isinstance(p, NumberPair) and p.supremum is not None]
-        error = max((distance.bound - distance.distance for distance in found), default=0.0)
-        if error > 0:
-            notes.append(
-                f"The reference is a profile: Kolmogorov-Smirnov distances are exact to {error:.1g}"
-                "."
-            )
+    found = [p.supremum for p in pairs if isinstance(p, NumberPair) and p.supremum is not None]
+    error = max((distance.bound - distance.distance for distance in found), default=0.0)
+    if error > 0:
+        is_profile = isinstance(comparison.first, Profile)
+        reason = "The reference is a profile" if is_profile else "Both are nearly the same"
+        notes.append(f"{reason}: Kolmogorov-Smirnov distances are exact to {error:.1g}.")
     return notes
 
 

@@ -3,6 +3,10 @@
 Bins say the distance at their edges and bound it inside. Only where it could be larger inside are
 values looked at, in a second pass: some one in a hundred. Where even those are too many to be kept,
 their bins are divided and counted again, until they are few.
+
+Data that are the same nearly everywhere have nearly the same distance everywhere, and no stretch
+can be left out. There, stretches that could add next to nothing are passed over; `bound` tells how
+much.
 """
 
 from dataclasses import dataclass, field
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
 # Keys that wait to be merged with those found before.
 _WAITING = 1 << 15
+# Where more stretches are left, those are passed over that could add no more than the second
+# number. Each of the others has as large a share of one side, so that there are not many of them.
+_MOST_OPEN, _PASSED_OVER = 1 << 15, 2.0**-15
 
 
 @dataclass(slots=True)
@@ -67,6 +74,11 @@ class Supremum:
         reference: Counts of the reference, in bins.
         current: Counts of the current data, on the same axis.
         limit: Different values of one side that may be kept in memory.
+
+    Attributes:
+        distance: The largest distance found.
+        bound: What it cannot exceed: the same in the end, or 0.00003 more where the two sides are
+            nearly the same in a long stretch.
     """
 
     def __init__(self, reference: NumberCounts, current: NumberCounts, limit: int) -> None:
@@ -79,10 +91,18 @@ class Supremum:
         self._limit = limit
         self._open: Intervals | None = None
         self._divided: tuple[Intervals, NDArray[np.intp]] | None = None
-        wanted = np.flatnonzero(found.inside > found.distance)
-        if len(wanted):
-            self._open = intervals_of_bins(reference.axis, wanted, reference.counts, current.counts)
+        self._passed_over = 0.0
+        wanted = found.inside > found.distance
+        wanted = self._without_near(wanted, found.inside, (reference.counts, current.counts))
+        if wanted.any():
+            bins = np.flatnonzero(wanted)
+            self._open = intervals_of_bins(reference.axis, bins, reference.counts, current.counts)
+            if self._passed_over:
+                # Their values are too many as well.
+                self._divided = self._open.divided()
             self._begin()
+        elif self._passed_over:
+            self.bound = self._passed_over
 
     @property
     def done(self) -> bool:
@@ -127,8 +147,27 @@ class Supremum:
             self._divided = self._open.divided()
             self._begin()
             return
-        self.distance = self.bound = max(self.distance, self._distance_inside(self._open))
+        self._end(self._distance_inside(self._open))
+
+    def _end(self, distance: float = 0.0) -> None:
+        self.distance = max(self.distance, distance)
+        self.bound = max(self.distance, self._passed_over)
         self._open = None
+
+    def _without_near(
+        self,
+        wanted: "NDArray[np.bool_]",
+        inside: "NDArray[np.float64]",
+        counts: "tuple[Counts, Counts]",
+    ) -> "NDArray[np.bool_]":
+        """Which of the wanted stretches are looked at, where they are too many for memory."""
+        if np.count_nonzero(wanted) <= _MOST_OPEN:
+            return wanted
+        if max(int(side[wanted].sum()) for side in counts) <= self._limit:
+            return wanted
+        near = wanted & (inside <= self.distance + _PASSED_OVER)
+        self._passed_over = max(self._passed_over, float(inside[near].max(initial=0)))
+        return wanted & ~near
 
     def _narrow(self) -> None:
         """Keeps the parts that can still hold something larger."""
@@ -145,14 +184,15 @@ class Supremum:
         self.distance = max(self.distance, found.distance)
         # The distance inside of a part with a single value is that at its edges.
         wanted = (found.inside > self.distance) & (parts.first < parts.last)
-        self._divided, self._open = None, None
+        wanted = self._without_near(wanted, found.inside, (self._counts[0], self._counts[1]))
+        self._divided = None
         if wanted.any():
             self._open = Intervals(
                 parts.first[wanted], parts.last[wanted], below[0][wanted], below[1][wanted]
             )
             self._begin()
         else:
-            self.bound = self.distance
+            self._end()
 
     def _distance_inside(self, stretches: Intervals) -> float:
         pooled = np.union1d(self._sides[0].keys, self._sides[1].keys)
