@@ -308,7 +308,7 @@ def test_a_job_killed_at_random_times_ends_with_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("seed", "kills"), [(1, 2), pytest.param(2, 9, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("seed", "kills"), [(1, 2), pytest.param(2, 7, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 @pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
 def test_a_columnar_job_killed_at_random_times_ends_with_the_same_bytes(

@@ -122,9 +122,16 @@ Serve = Callable[..., contextlib.AbstractContextManager[Server]]
 
 @contextlib.contextmanager
 def serve_in_process(
-    root: Path, *arguments: str | Path, max_files: int | None = None, **environment: str
+    root: Path,
+    *arguments: str | Path,
+    max_files: int | None = None,
+    before: str = "",
+    **environment: str,
 ) -> Iterator[Server]:
-    command = [Path(sys.executable).with_name("mlserve"), "serve", "--port", "0", *arguments]
+    start = [sys.executable, "-c", f"{before}\nfrom mlserve_cli.cli import main\nmain()"]
+    if not before:
+        start = [str(Path(sys.executable).with_name("mlserve"))]
+    command = [*start, "serve", "--port", "0", *arguments]
     if max_files is not None:
         command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(max_files), *command]
     process = subprocess.Popen(
@@ -168,7 +175,7 @@ def _wait_for(process: "subprocess.Popen[str]") -> Server:
 
 @pytest.fixture(scope="session")
 def serve() -> Serve:
-    """Starts `mlserve serve` on a free port."""
+    """Starts `mlserve serve` on a free port, after some Python code where there is any."""
     return serve_in_process
 
 

@@ -11,6 +11,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.ipc
 
+from mlserve_cli.tables.arrow_compression import is_compressed
 from mlserve_cli.tables.mapped import Forgetting
 from mlserve_cli.tables.unnamed import unnamed_file
 
@@ -33,7 +34,8 @@ class UnpackedBatches:
     ) -> None:
         self._file = file
         self._name = name
-        self._mapped = mapped
+        # Its values are those of the file itself, since nothing has to be unpacked.
+        self._is_plain = mapped is not None and not is_compressed(mapped)
         self._read = read
         self._reader = pyarrow.ipc.open_file(file)
         self.schema = self._reader.schema
@@ -48,11 +50,11 @@ class UnpackedBatches:
             EngineError: There is no space for its values.
             pa.ArrowException: It is damaged.
         """
-        if not len(self.schema):
+        if self._is_plain or not len(self.schema):
             return self._reader.get_batch(number), self._read
         first = self._columns(number, [0])
         step = max(1, _VALUES_AT_ONCE // max(first.num_rows, 1))
-        if step >= len(self.schema) or self._is_mapped(first):
+        if step >= len(self.schema):
             return self._reader.get_batch(number), self._read
         del first
         groups = [
@@ -64,14 +66,6 @@ class UnpackedBatches:
     def _columns(self, number: int, positions: list[int]) -> pa.RecordBatch:
         options = pyarrow.ipc.IpcReadOptions(included_fields=positions)
         return pyarrow.ipc.open_file(self._file, options=options).get_batch(number)
-
-    def _is_mapped(self, batch: pa.RecordBatch) -> bool:
-        """Whether the values are those of the file itself, since nothing had to be unpacked."""
-        if self._mapped is None:
-            return False
-        start, size = self._mapped.address, self._mapped.size
-        found = [buffer.address for buffer in batch.column(0).buffers() if buffer is not None]
-        return all(start <= address <= start + size for address in found)
 
     def _unpacked(
         self, number: int, groups: Sequence[list[int]]

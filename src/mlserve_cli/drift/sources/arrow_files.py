@@ -15,6 +15,7 @@ from mlserve_cli.drift.sources.arrow import fields_of, values_of
 from mlserve_cli.drift.sources.read_ahead import read_ahead
 from mlserve_cli.drift.sources.remembered import joined
 from mlserve_cli.errors import InputError
+from mlserve_cli.tables.arrow_compression import is_compressed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +33,6 @@ _PAGES_BYTES = 3 << 20
 # Row groups or batches that a sample is taken from.
 _SAMPLED_PARTS = 16
 _VALUE_BYTES = 8
-# Numbers of fields in Arrow's Message.fbs: of a message its header, of a batch its compression.
-_HEADER_FIELD, _COMPRESSION_FIELD = 2, 3
 
 
 class ParquetDataset:
@@ -111,7 +110,7 @@ class ArrowDataset:
         self._compressed = False
         with self._opened() as (reader, mapped):
             self._schema = reader.schema
-            self._compressed = _is_compressed(mapped)
+            self._compressed = is_compressed(pa.py_buffer(mapped))
         self.fields, self.notes = fields_of(self._schema, self.name)
         with self._opened([self.fields[0].name]) as (reader, _):
             # What a process writes as it goes along has no index at its end.
@@ -171,33 +170,6 @@ class ArrowDataset:
             return next(self._blocks(places, [number]), None)
 
         return _sample(self, positions, rows, numbers, first)
-
-
-def _is_compressed(content: "mmap.mmap") -> bool:
-    """Whether the batches of an Arrow file are: the first one says so, in a field of its own."""
-    # The indexed form is the other one between two marks.
-    start = 8 if content[:6] == b"ARROW1" else 0
-    for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(content)[start:]):
-        if message.type == "record batch":
-            return _has_field(message.metadata.to_pybytes(), _HEADER_FIELD, _COMPRESSION_FIELD)
-    return False
-
-
-def _has_field(table: bytes, inner: int, field: int) -> bool:
-    """Whether a table inside of a FlatBuffers table has a field; both are named by their number."""
-
-    def place_of(start: int, number: int) -> int | None:
-        known = start - int.from_bytes(table[start : start + 4], "little", signed=True)
-        entry = known + 4 + 2 * number
-        size = int.from_bytes(table[known : known + 2], "little")
-        offset = int.from_bytes(table[entry : entry + 2], "little") if entry < known + size else 0
-        return start + offset if offset else None
-
-    def follow(place: int) -> int:
-        return place + int.from_bytes(table[place : place + 4], "little")
-
-    place = place_of(follow(0), inner)
-    return place is not None and place_of(follow(place), field) is not None
 
 
 def _spread(parts: int) -> list[int]:
