@@ -184,5 +184,5 @@ def test_a_mistake_is_one_message_and_its_exit_code(
     finished = mlserve("convert-onnx", *arguments)
     assert (finished.exit_code, finished.stdout) == (exit_code, ""), finished
     assert message in finished.stderr
-    assert "Traceback" not in finished.stderr
+    assert "Traceback" not in finished.stderr, finished.stderr
     assert names(tmp_path) == before

@@ -49,6 +49,14 @@ class _Counted(io.RawIOBase):
         self._head = b""
         self.taken = position
 
+    def read(self, size: int = -1, /) -> bytes:
+        # The inherited one fills memory with zeros before, and copies it afterwards.
+        if self._head or size < 0:
+            return super().read(size) or b""
+        data = self._raw.read(size) or b""
+        self.taken += len(data)
+        return data
+
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         if self._head:
             count = min(len(buffer), len(self._head))
