@@ -26,11 +26,6 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 TIMEOUT_SECONDS = 120
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than processors: many tests wait for servers and for time to pass."""
-    return (os.cpu_count() or 1) + 1
-
-
 @dataclass(frozen=True, slots=True)
 class Finished:
     """How a command ended."""

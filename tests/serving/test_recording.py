@@ -154,11 +154,15 @@ def test_workers_record_side_by_side_and_their_history_is_exact(
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: victim not in workers_of(running.process.pid))
         clients.wait_for(500)
+        # On a busy machine the first one may have been killed before it wrote anything.
+        wait_until(lambda: len(writers_in(tmp_path)) >= 2)
     # The dead one may have answered what no client has read.
     missing = traffic_in(tmp_path).requests - len(clients.answers)
     assert 0 <= missing <= 8
-    writers = {file.path.name.split("-")[1] for file in record_files(tmp_path)}
-    assert len(writers) >= 2
+
+
+def writers_in(folder: Path) -> set[str]:
+    return {file.path.name.split("-")[1] for file in record_files(folder)}
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
