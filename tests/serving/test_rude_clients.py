@@ -74,13 +74,23 @@ def test_requests_that_never_end_starve_nobody(running: Server, sent: bytes) -> 
         assert is_answered(running)
 
 
-@pytest.mark.slow
-def test_requests_that_never_end_are_cut(server: Server) -> None:
-    with connections(server.port, 2) as slow:
+# A server that gives clients 5 seconds instead of 60.
+IMPATIENT = """
+import functools
+from mlserve_cli.serving import server
+server.Patience = functools.partial(server.Patience, request_seconds=5.0)
+"""
+
+
+def test_requests_that_never_end_are_cut(serve: Serve, trained: Trained) -> None:
+    with (
+        serve(trained.root, "iris", before=IMPATIENT) as server,
+        connections(server.port, 2) as slow,
+    ):
         for connection, sent in zip(slow, (REQUEST[:20], REQUEST[:-3]), strict=True):
             connection.sendall(sent)
         for connection in slow:
-            connection.settimeout(120)
+            connection.settimeout(30)
             # Nothing was answered, neither before nor now.
             with contextlib.suppress(ConnectionResetError):
                 assert connection.recv(1) == b""
