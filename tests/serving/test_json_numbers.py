@@ -65,7 +65,7 @@ def check_is_read_alike(model: LoadedModel, body: bytes) -> None:
     found = [outcome(protocol, model, body) for protocol in PROTOCOLS]
     with pytest.MonkeyPatch.context() as patch:
         # As where the parser is not installed.
-        patch.setattr(json_numbers, "Parser", None)
+        patch.setattr(json_numbers, "parser_of_thread", lambda: None)
         assert found == [outcome(protocol, model, body) for protocol in PROTOCOLS]
 
 

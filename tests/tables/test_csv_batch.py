@@ -100,6 +100,6 @@ def test_nul_bytes_are_data() -> None:
 def test_a_disagreement_on_the_number_of_rows_is_an_error() -> None:
     signature = Signature(Task.REGRESSION, (Column("f"),), named=True)
     reader = CsvBatchReader(Matching(1, ("f",), (0,)), signature, ",")
-    wrong = Records(np.array([0]), np.array([3]))
+    wrong = Records(np.array([0]), np.array([3]), 1)
     with pytest.raises(EngineError, match="finds 2 rows in a block where the record scanner finds"):
         reader.read(b"1\n2\n", wrong)

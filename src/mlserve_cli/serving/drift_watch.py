@@ -7,6 +7,7 @@ few seconds before. Whatever goes wrong here is logged and counted, and no reque
 """
 
 import contextlib
+import importlib
 import logging
 import math
 import threading
@@ -22,6 +23,7 @@ from mlserve_cli.serving import drift_families as families
 from mlserve_cli.serving.drift_exchange import DriftExchange, message_rows
 from mlserve_cli.serving.drift_report import encoded, state_of
 from mlserve_cli.serving.drift_tap import Message, Tap
+from mlserve_cli.serving.pace import Pace
 
 if TYPE_CHECKING:
     from mlserve_cli.monitoring.drift_state import DriftState
@@ -35,7 +37,6 @@ _LOGGER = logging.getLogger("mlserve")
 # 125th of a core, in short steps with rests between them.
 _LOOK_SECONDS = 0.25
 _REST = 125
-_STEP_REST = 10
 # So that a look that was slowed down by a busy machine is not the last one for long.
 _LONGEST_REST_SECONDS = 30.0
 # After so many errors in a row the log has said enough.
@@ -68,8 +69,7 @@ class DriftWatch:
         self._models: dict[LoadedModel, ModelDrift] = {}
         self._exchange: DriftExchange | None = None
         self._stopping = threading.Event()
-        # The time of the thread at the end of its last step.
-        self._stepped = 0.0
+        self._pace = Pace(self._stopping)
         self._failures = 0
         self._failed_in_a_row = 0
         self._skipped_rows = 0
@@ -145,12 +145,14 @@ class DriftWatch:
         return fleet is None or fleet.place == 0
 
     def _run(self) -> None:
+        self._prepare()
         rest = _LOOK_SECONDS
         while not self._rests(rest):
             # The time of this thread alone; that of others must not slow down the watch.
-            started = self._stepped = time.thread_time()
+            started = time.thread_time()
+            self._pace.begin()
             try:
-                self.look(self._rest_after_step)
+                self.look(self._pace.pause)
                 self._failed_in_a_row = 0
             # Requests go on, whatever is wrong with the watch.
             except Exception:
@@ -167,10 +169,6 @@ class DriftWatch:
             with contextlib.suppress(Exception):
                 self._receive()
         return False
-
-    def _rest_after_step(self) -> None:
-        self._stopping.wait(_STEP_REST * (time.thread_time() - self._stepped))
-        self._stepped = time.thread_time()
 
     def _count_failure(self) -> None:
         self._failures += 1
@@ -245,8 +243,13 @@ class DriftWatch:
                     if not self._exchange.send(part):
                         self._skipped_rows += min(step, rows - start)
 
+    def _prepare(self) -> None:
+        """Imports what compares, where there is something to compare; requests would feel it."""
+        models = self._gateway.service.models()
+        if self._is_watching and any(model.reference is not None for model in models):
+            importlib.import_module("mlserve_cli.serving.model_drift")
+
     def _drift_of(self, model: "LoadedModel") -> "ModelDrift":
-        # What compares is only imported once there is something to compare.
         from mlserve_cli.serving.model_drift import ModelDrift
 
         found = self._models.get(model)

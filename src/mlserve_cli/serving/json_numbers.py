@@ -9,14 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-try:
-    from simdjson import Array, Object, Parser
-# It comes compiled for Python up to 3.13; without it, everything is left to the decoders.
-except ImportError:  # pragma: no cover
-    Parser = None  # type: ignore[assignment, misc]
-    Array = Object = ()  # type: ignore[assignment, misc]
-
 from mlserve_cli.serving.exchange import LARGE_BODY_BYTES
+from mlserve_cli.simd_json import UNREADABLE, Array, Object, parser_of_thread
 
 # Within so many bytes the first row begins, unless somebody writes JSON to be looked at.
 _HEAD_BYTES = 24
@@ -25,8 +19,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BRACKET = ord("[")
 # To look for all of a long part would take longer than to read it.
 _BEGINNING_BYTES = 64
-# What the parser raises; a text that is not UTF-8 is a ValueError, one too deep a RuntimeError.
-_NOT_NUMBERS = (ValueError, TypeError, RuntimeError)
 
 
 class Table(NamedTuple):
@@ -62,7 +54,7 @@ def read_table(text: bytes, width: int) -> Table | None:
             return None
         key = next(iter(parsed))
         numbers = _matrix(parsed[key], width, text)
-    except _NOT_NUMBERS:
+    except UNREADABLE:
         return None
     return None if numbers is None else Table(key, numbers)
 
@@ -79,7 +71,7 @@ def read_matrix(text: bytes, width: int) -> bytes | None:
     """
     try:
         return _matrix(_parsed(text), width, text)
-    except _NOT_NUMBERS:
+    except UNREADABLE:
         return None
 
 
@@ -98,7 +90,7 @@ def read_list(text: bytes, count: int) -> bytes | None:
         if not isinstance(parsed, Array) or len(parsed) != count or text.find(b"[", 1) > 0:
             return None
         return bytes(parsed.as_buffer(of_type="d"))
-    except _NOT_NUMBERS:
+    except UNREADABLE:
         return None
 
 
@@ -115,11 +107,11 @@ def without(text: bytes, part: bytes, stand_in: bytes) -> bytes | None:
 
 
 def _parsed(text: bytes) -> object:
+    parser = parser_of_thread()
     # The parser takes fourteen times the memory of the text, and other threads wait for it.
-    if Parser is None or len(text) > LARGE_BODY_BYTES or text.startswith(_BYTE_ORDER_MARK):
+    if parser is None or len(text) > LARGE_BODY_BYTES or text.startswith(_BYTE_ORDER_MARK):
         return None
-    # A new one for each text: they are not for several threads, and cost a tenth of a microsecond.
-    return Parser().parse(text)
+    return parser.parse(text)
 
 
 def _matrix(parsed: object, width: int, text: bytes) -> bytes | None:

@@ -22,6 +22,7 @@ from mlserve_cli.monitoring.history import History
 from mlserve_cli.monitoring.records.buffer import RecordBuffer
 from mlserve_cli.monitoring.records.entry import Entry
 from mlserve_cli.monitoring.registry import Reading
+from mlserve_cli.serving.pace import Pace
 from mlserve_cli.serving.quality_watch import QualityWatch
 from mlserve_cli.serving.traffic import traffic_of
 
@@ -42,6 +43,8 @@ DEFAULT_ROWS_PER_SECOND = 1000.0
 DEFAULT_MAX_BYTES = 1 << 30
 # A server that is killed loses the rows of that time and of one writing.
 _FLUSH_SECONDS = 0.5
+# As long as a flush may rest; where many rows are recorded, it has no time for more.
+_REST_SECONDS = 0.2
 # Every so many flushes the history is brought up to date.
 _HISTORY_FLUSHES = 2
 # How long a server that stops waits for its last rows to be written.
@@ -115,6 +118,7 @@ class Recording:
         # What the watch of drift says, where there is one.
         self.drift_states: Callable[[], list[DriftState]] = list
         self._stopping = threading.Event()
+        self._pace = Pace(self._stopping)
         # The same for all workers, since it is made before they are forked.
         self._server = os.urandom(8).hex()
         self._quality = QualityWatch(options.folder, metrics, models)
@@ -221,6 +225,7 @@ class Recording:
         while not is_last:
             is_last = self._stopping.wait(_FLUSH_SECONDS if flushes else 0)
             flushes += 1
+            self._pace.begin(_REST_SECONDS)
             # The thread must live as long as the server.
             try:
                 self._flush()
@@ -251,7 +256,7 @@ class Recording:
                 retention,
                 waiting=WaitingPredictions(options.folder),
             )
-        self._writer.flush()
+        self._writer.flush(self._pace.pause)
 
     def _readings(self) -> Iterator[Reading]:
         yield Reading(DROPPED_RECORDS, ("buffer",), self._buffer.dropped)

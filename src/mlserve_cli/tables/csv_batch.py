@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from mlserve_cli.errors import EngineError, InputError
-from mlserve_cli.signature import Signature
+from mlserve_cli.signature import Layout, Signature
 from mlserve_cli.tables import buffers
 from mlserve_cli.tables.arrow_batch import find_faults, to_arrow, to_batch
 from mlserve_cli.tables.column_values import BYTES, TEXT, arrow_type
+from mlserve_cli.tables.csv_numbers import PlainNumbers
 from mlserve_cli.tables.fault import TO_UTF_8, RowFaultError
 from mlserve_cli.tables.matching import Matching
 from mlserve_cli.tables.records import Records, count_lines
@@ -53,6 +54,8 @@ class CsvBatchReader:
             for name, column in zip(self._taken, signature.columns, strict=True)
         }
         self._integers = [name for name, kind in self._types.items() if kind == pa.int64()]
+        numbers = signature.layout is Layout.MATRIX and set(self._types.values()) == {pa.float64()}
+        self._numbers = PlainNumbers(matching, delimiter) if numbers and decimal == "." else None
         # Columns that pyarrow once refused a value of. They are read as bytes and converted value
         # by value from then on, which gives the same values without parsing each block twice.
         self._lenient: frozenset[str] = frozenset()
@@ -68,6 +71,9 @@ class CsvBatchReader:
             RowFaultError: The first row that does not fit the signature.
             EngineError: pyarrow counts other rows than `records`.
         """
+        values = None if self._numbers is None else self._numbers.read(data, records)
+        if values is not None:
+            return values
         table = self._parse(data, records)
         if table.num_rows != len(records):
             raise EngineError(

@@ -165,7 +165,7 @@ class CsvBlock:
     @property
     def lines(self) -> int:
         """Line ends in the block."""
-        return count_lines(self.data)
+        return self._records.lines
 
     def lines_before(self, row: int) -> int:
         """Line ends before the record at position `row`."""
@@ -228,7 +228,7 @@ class CsvRows:
     @property
     def lines(self) -> int:
         """Line ends in the block."""
-        return count_lines(self.data)
+        return self.records.lines
 
     def lines_before(self, row: int) -> int:
         """Line ends in the block before the row at position `row`."""

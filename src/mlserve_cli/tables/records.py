@@ -22,10 +22,12 @@ class Records:
     Attributes:
         starts: Offset of the first byte of each record, shape `(records,)`.
         ends: Offset after the last byte of each record, before its line end, shape `(records,)`.
+        lines: Line ends in the piece, as `count_lines` counts them.
     """
 
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
+    lines: int
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -83,7 +85,8 @@ class RecordScanner:
         else:
             starts = starts[:-1]
         filled = ends > starts
-        return Records(starts[filled], ends[filled])
+        lines = count_lines(data) if b'"' in data else len(terminators)
+        return Records(starts[filled], ends[filled], lines)
 
     def _terminators(self, data: bytes) -> tuple[NDArray[np.intp], bool]:
         """Offset of the last byte of every line end outside quotes, and whether a quote is open."""

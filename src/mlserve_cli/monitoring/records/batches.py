@@ -1,7 +1,7 @@
 """Entries as columns."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 _MICROSECONDS = 1_000_000
 
 
-def record_columns(layout: "RecordLayout", entries: "Sequence[Entry]") -> dict[str, Column]:
+def record_columns(
+    layout: "RecordLayout",
+    entries: "Sequence[Entry]",
+    pause: Callable[[], None] = lambda: None,
+) -> dict[str, Column]:
     """The kept rows of entries of one model, as the columns of its layout.
 
     Args:
         layout: Which columns there are.
         entries: At least one.
+        pause: Called after each step.
 
     Raises:
         ValueError: A value is none of its column's kind.
@@ -35,11 +40,12 @@ def record_columns(layout: "RecordLayout", entries: "Sequence[Entry]") -> dict[s
         _columns([entry.labels for entry in entries], entries, len(layout.roles.outputs)),
         _columns([e.probabilities for e in entries], entries, len(layout.roles.probabilities)),
     )
-    columns = [
-        column_of(column if picked is None else column[picked], kind)
-        for column, kind in zip(values, layout.kinds.values(), strict=False)
-    ]
+    columns = []
+    for column, kind in zip(values, layout.kinds.values(), strict=False):
+        columns.append(column_of(column if picked is None else column[picked], kind))
+        pause()
     columns += _context(layout, entries, picked)
+    pause()
     return dict(zip(layout.kinds, columns, strict=True))
 
 

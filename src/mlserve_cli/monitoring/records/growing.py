@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,18 +46,24 @@ class GrowingFile:
         self._is_large = False
         self._began = now
 
-    def add(self, columns: "Mapping[str, Column]", rows: int) -> None:
+    def add(
+        self,
+        columns: "Mapping[str, Column]",
+        rows: int,
+        pause: Callable[[], None] = lambda: None,
+    ) -> None:
         """Adds rows: afterwards the file has all of them, and has been without none before.
 
         Args:
             columns: Their values, by name.
             rows: How many, at least 1.
+            pause: Called between short steps of work.
 
         Raises:
             OSError: It cannot be written; the file stays as it was, and takes no more rows.
         """
-        self._content.add(columns, rows)
-        _replace(self.path, self._content.parts())
+        self._content.add(columns, rows, pause)
+        _replace(self.path, self._content.parts(pause))
         cells = self._content.rows * self._width
         added_cells = rows * self._width
         self._is_large = cells >= max(_FULL_CELLS, min(_FULL_ADDITIONS * added_cells, _MOST_CELLS))

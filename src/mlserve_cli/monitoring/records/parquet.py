@@ -3,7 +3,7 @@
 See `pages` for what it was written from.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -69,23 +69,34 @@ class GrowingParquet:
             encode({1: (BINARY, key), 2: (BINARY, value)}) for key, value in metadata.items()
         ]
 
-    def add(self, columns: "Mapping[str, Column]", rows: int) -> None:
+    def add(
+        self,
+        columns: "Mapping[str, Column]",
+        rows: int,
+        pause: Callable[[], None] = lambda: None,
+    ) -> None:
         """Adds rows.
 
         Args:
             columns: Their values, by name; for all columns.
             rows: How many, at least 1.
+            pause: Called after each column.
         """
         is_page = self._waiting_rows + rows >= _PAGE_ROWS
         for name, column in self._columns.items():
             column.add(columns[name], rows)
             if is_page:
                 column.end_page()
+            pause()
         self.rows += rows
         self._waiting_rows = 0 if is_page else self._waiting_rows + rows
 
-    def parts(self) -> list[bytes]:
-        """The whole file, in parts."""
+    def parts(self, pause: Callable[[], None] = lambda: None) -> list[bytes]:
+        """The whole file, in parts.
+
+        Args:
+            pause: Called after each column.
+        """
         parts, place, chunks = [_MAGIC], len(_MAGIC), []
         full_bytes = 0
         for head, column in zip(self._heads, self._columns.values(), strict=True):
@@ -96,6 +107,7 @@ class GrowingParquet:
             chunks.append(_chunk(head, self.rows, full, size_bytes, place))
             place += size_bytes
             full_bytes += full
+            pause()
         footer = self._footer(chunks, full_bytes, place - len(_MAGIC))
         return [*parts, footer, len(footer).to_bytes(_LENGTH_BYTES, "little"), _MAGIC]
 

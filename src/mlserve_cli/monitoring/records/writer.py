@@ -83,15 +83,20 @@ class RecordWriter:
         self._failing: set[_Key] = set()
         self._is_waiting_broken = False
 
-    def flush(self) -> None:
-        """Writes everything that waits; afterwards the files have it."""
+    def flush(self, pause: Callable[[], None] = lambda: None) -> None:
+        """Writes everything that waits; afterwards the files have it.
+
+        Args:
+            pause: Called between short steps of work.
+        """
         waiting: dict[_Key, list[Entry]] = {}
         for entry in self._buffer.take():
             waiting.setdefault(_key(entry.model), []).append(entry)
+        pause()
         for key, entries in waiting.items():
             rows = sum(entry.kept for entry in entries)
             try:
-                self._add(key, entries)
+                self._add(key, entries, pause)
             # The next rows may be better, and whoever asked has been answered.
             except Exception as error:
                 self.dropped += rows
@@ -101,13 +106,14 @@ class RecordWriter:
                 self._failing.discard(key)
         self._close_full_files()
 
-    def _add(self, key: "_Key", entries: "list[Entry]") -> None:
+    def _add(self, key: "_Key", entries: "list[Entry]", pause: Callable[[], None]) -> None:
         found = self._open.get(key) or self._opened(key, entries[0].model)
-        columns = record_columns(found.layout, entries)
+        columns = record_columns(found.layout, entries, pause)
         # A file that cannot be written takes no more rows: then the next ones begin another.
         self._open.pop(key, None)
-        found.file.add(columns, sum(entry.kept for entry in entries))
+        found.file.add(columns, sum(entry.kept for entry in entries), pause)
         self._open[key] = found
+        pause()
         if self._waiting is not None:
             self._let_wait(self._waiting, found.layout, entries[0].model, columns)
 

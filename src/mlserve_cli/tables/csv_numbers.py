@@ -1,0 +1,137 @@
+"""Blocks of CSV that hold plain numbers, read by a SIMD parser of JSON.
+
+It takes a third of the time of a CSV reader, and leaves the numbers row after row, as models take
+them. A number in JSON is one in CSV too; everything else that a block of CSV may hold (quotes,
+missing values, other spellings, rows of another width) is left to the CSV reader.
+"""
+
+import re
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlserve_cli.simd_json import UNREADABLE, Array, parser_of_thread
+from mlserve_cli.tables import buffers
+from mlserve_cli.tables.matching import Matching
+from mlserve_cli.tables.records import Records
+
+# The parser's memory grows with the longest text that it reads.
+_MOST_BYTES = 2 << 20
+# What cannot be in a plain block: texts, and lists and objects of JSON.
+_OTHER = (b'"', b"[", b"{")
+# The parser takes it for the whole number 0, which has no sign.
+_NEGATIVE_ZERO = re.compile(rb"-0[\s,\]]")
+_OPENING, _CLOSING, _COMMA, _BLANK = b"[], "
+# Blocks that may be tried in vain beyond those that were read.
+_PATIENCE = 3
+
+
+class PlainNumbers:
+    """Reads the model's columns of blocks. Safe to use from several threads at once.
+
+    Args:
+        matching: Where the model's columns stand in the file.
+        delimiter: What separates two fields.
+    """
+
+    def __init__(self, matching: Matching, delimiter: str) -> None:
+        self._width = matching.width
+        self._delimiter = ord(delimiter)
+        taken = sorted(matching.positions)
+        # The column of each of the model's columns among those that are taken.
+        order = [taken.index(position) for position in matching.positions]
+        self._order = None if order == list(range(len(order))) else order
+        self._count = len(taken)
+        self._runs = _runs(taken)
+        self._chances = _PATIENCE
+
+    def read(self, data: bytes, records: Records) -> NDArray[np.float64] | None:
+        """The values, shape `(records, model columns)`; None where they are not plain numbers.
+
+        Args:
+            data: The block.
+            records: Where its records lie; at least one.
+        """
+        # A file that has no such blocks should not be slower for it.
+        if self._chances <= 0 or len(data) > _MOST_BYTES:
+            return None
+        values = self._values(data, records)
+        self._chances += -1 if values is None else 1
+        if values is None or self._order is None:
+            return values
+        return np.ascontiguousarray(values[:, self._order])
+
+    def _values(self, data: bytes, records: Records) -> NDArray[np.float64] | None:
+        parser = parser_of_thread()
+        if parser is None or any(mark in data for mark in _OTHER):
+            return None
+        text = self._list(data, records)
+        if text is None:
+            return None
+        try:
+            parsed = parser.parse(text)
+            assert isinstance(parsed, Array)
+            numbers = parsed.as_buffer(of_type="d")
+        except UNREADABLE:
+            return None
+        values = np.frombuffer(numbers, np.float64)
+        if len(values) != len(records) * self._count:
+            return None
+        if not values.all() and _NEGATIVE_ZERO.search(text):
+            return None
+        return values.reshape(len(records), self._count)
+
+    def _list(self, data: bytes, records: Records) -> memoryview | None:
+        """The model's columns as a list in JSON; None where a row has another width."""
+        signs = np.frombuffer(data, np.uint8)
+        # Where the fields end, but for the last one of each record.
+        found = np.flatnonzero(signs == self._delimiter)
+        if len(found) != len(records) * (self._width - 1):
+            return None
+        inner = found.reshape(len(records), self._width - 1)
+        if self._width > 1 and not (
+            (inner[:, 0] >= records.starts).all() and (inner[:, -1] < records.ends).all()
+        ):
+            return None
+        # The last record may have no line end.
+        text = np.empty(len(data) + 3, np.uint8)
+        text[0], text[1:-2], text[-2], text[-1] = _OPENING, signs, _BLANK, _CLOSING
+        if self._delimiter != _COMMA:
+            text[inner + 1] = _COMMA
+        # The first sign of each line end; a second one and empty lines mean nothing.
+        text[records.ends + 1] = _COMMA
+        edges = self._edges(records, inner)
+        text[edges[-1, -1] - 1] = _BLANK
+        return text.data if self._count == self._width else _kept(text, edges)
+
+    def _edges(self, records: Records, inner: NDArray[np.intp]) -> NDArray[np.int32]:
+        """Where each run of the model's columns begins in the text, and ends with its comma.
+
+        Returns:
+            Shape `(records, 2 * runs)`.
+        """
+        edges = np.empty((len(records), 2 * len(self._runs)), np.int32)
+        for place, (first, after) in enumerate(self._runs):
+            begins = records.starts + 1 if first == 0 else inner[:, first - 1] + 2
+            ends = records.ends if after == self._width else inner[:, after - 1]
+            edges[:, 2 * place], edges[:, 2 * place + 1] = begins, ends + 2
+        return edges
+
+
+def _kept(text: NDArray[np.uint8], edges: NDArray[np.int32]) -> memoryview:
+    """The first and the last sign, and what lies between each two edges."""
+    last = len(text)
+    offsets = np.concatenate(([0, 1], edges.ravel(), [last - 1, last])).astype(np.int32)
+    every_other = np.arange(0, len(offsets), 2, dtype=np.int32)
+    kept = buffers.spans(text.data, offsets).take(buffers.from_numpy(every_other))
+    return memoryview(kept.buffers()[2]).cast("B")[: buffers.end(kept)]
+
+
+def _runs(taken: list[int]) -> list[tuple[int, int]]:
+    """First column and the one after the last of each run of neighbours."""
+    runs = []
+    for _, members in groupby(enumerate(taken), lambda pair: pair[1] - pair[0]):
+        columns = [column for _, column in members]
+        runs.append((columns[0], columns[-1] + 1))
+    return runs
