@@ -1,5 +1,7 @@
 """Plain blocks are read as the CSV reader reads them, or not at all."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -12,7 +14,7 @@ from mlserve_cli.tables.csv_batch import CsvBatchReader
 from mlserve_cli.tables.csv_numbers import PlainNumbers
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.matching import Matching
-from mlserve_cli.tables.records import RecordScanner
+from mlserve_cli.tables.records import Records, RecordScanner
 
 SPELLINGS = [
     *("0", "-0", "-0.0", "-0e5", "0.1", "1E5", "2.5e-3", "1e-400", "4.9e-324", "1e308", "-17"),
@@ -100,9 +102,25 @@ def test_plain_numbers_are_read_whatever_stands_beside_them(
 
 
 def test_a_file_without_such_blocks_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
-    monkeypatch.setattr(csv_numbers, "parser_of_thread", lambda: tried.append(1))
+    tried: list[bytes] = []
+    pieces = csv_numbers._pieces
+
+    def count(data: bytes, records: Records) -> Iterator[csv_numbers._Piece]:
+        tried.append(data)
+        return pieces(data, records)
+
+    monkeypatch.setattr(csv_numbers, "_pieces", count)
     numbers = PlainNumbers(Matching(1, ("a",), (0,)), ",")
     for _ in range(100):
-        assert numbers.read(b"1\n", RecordScanner(b",").records(b"1\n")) is None
+        assert numbers.read(b"no\n", RecordScanner(b",").records(b"no\n")) is None
     assert len(tried) < 10
+
+
+def test_large_blocks_are_read_in_pieces() -> None:
+    values = np.random.default_rng(0).normal(size=(20_000, 3))
+    data = "".join(f"id,{a!s},{b!s},{c!s}\n" for a, b, c in values).encode()
+    assert len(data) > 2 * csv_numbers._PIECE_BYTES
+    matching = Matching(4, ("id", "a", "b", "c"), (1, 2, 3))
+    found = PlainNumbers(matching, ",").read(data, RecordScanner(b",").records(data))
+    assert found is not None
+    assert (found == values).all()

@@ -6,7 +6,9 @@ missing values, other spellings, rows of another width) is left to the CSV reade
 """
 
 import re
+from collections.abc import Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,12 @@ from mlserve_cli.tables import buffers
 from mlserve_cli.tables.matching import Matching
 from mlserve_cli.tables.records import Records
 
-# The parser's memory grows with the longest text that it reads.
+if TYPE_CHECKING:
+    from mlserve_cli.simd_json import Parser
+
+# So much is read at once: the parser asks for fourteen times as much memory, and what fits into the
+# processor's cache is read faster. Longer records are left to the CSV reader.
+_PIECE_BYTES = 256 << 10
 _MOST_BYTES = 2 << 20
 # What cannot be in a plain block: texts, and lists and objects of JSON.
 _OTHER = (b'"', b"[", b"{")
@@ -25,6 +32,14 @@ _NEGATIVE_ZERO = re.compile(rb"-0[\s,\]]")
 _OPENING, _CLOSING, _COMMA, _BLANK = b"[], "
 # Blocks that may be tried in vain beyond those that were read.
 _PATIENCE = 3
+
+
+class _Piece(NamedTuple):
+    """Some records of a block, and where they lie in it."""
+
+    data: bytes
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
 
 
 class PlainNumbers:
@@ -53,20 +68,25 @@ class PlainNumbers:
             data: The block.
             records: Where its records lie; at least one.
         """
-        # A file that has no such blocks should not be slower for it.
-        if self._chances <= 0 or len(data) > _MOST_BYTES:
-            return None
-        values = self._values(data, records)
-        self._chances += -1 if values is None else 1
-        if values is None or self._order is None:
-            return values
-        return np.ascontiguousarray(values[:, self._order])
-
-    def _values(self, data: bytes, records: Records) -> NDArray[np.float64] | None:
         parser = parser_of_thread()
-        if parser is None or any(mark in data for mark in _OTHER):
+        # A file that has no such blocks should not be slower for it.
+        if parser is None or self._chances <= 0:
             return None
-        text = self._list(data, records)
+        found = []
+        for piece in _pieces(data, records):
+            values = self._values(parser, piece)
+            if values is None:
+                self._chances -= 1
+                return None
+            found.append(values)
+        self._chances += 1
+        values = np.concatenate(found)
+        return values if self._order is None else np.ascontiguousarray(values[:, self._order])
+
+    def _values(self, parser: "Parser", piece: "_Piece") -> NDArray[np.float64] | None:
+        if len(piece.data) > _MOST_BYTES or any(mark in piece.data for mark in _OTHER):
+            return None
+        text = self._list(piece)
         if text is None:
             return None
         try:
@@ -76,47 +96,57 @@ class PlainNumbers:
         except UNREADABLE:
             return None
         values = np.frombuffer(numbers, np.float64)
-        if len(values) != len(records) * self._count:
+        if len(values) != len(piece.starts) * self._count:
             return None
         if not values.all() and _NEGATIVE_ZERO.search(text):
             return None
-        return values.reshape(len(records), self._count)
+        return values.reshape(-1, self._count)
 
-    def _list(self, data: bytes, records: Records) -> memoryview | None:
+    def _list(self, piece: "_Piece") -> memoryview | None:
         """The model's columns as a list in JSON; None where a row has another width."""
-        signs = np.frombuffer(data, np.uint8)
+        signs = np.frombuffer(piece.data, np.uint8)
         # Where the fields end, but for the last one of each record.
         found = np.flatnonzero(signs == self._delimiter)
-        if len(found) != len(records) * (self._width - 1):
+        if len(found) != len(piece.starts) * (self._width - 1):
             return None
-        inner = found.reshape(len(records), self._width - 1)
+        inner = found.reshape(-1, self._width - 1) if self._width > 1 else found[:, np.newaxis]
         if self._width > 1 and not (
-            (inner[:, 0] >= records.starts).all() and (inner[:, -1] < records.ends).all()
+            (inner[:, 0] >= piece.starts).all() and (inner[:, -1] < piece.ends).all()
         ):
             return None
         # The last record may have no line end.
-        text = np.empty(len(data) + 3, np.uint8)
+        text = np.empty(len(signs) + 3, np.uint8)
         text[0], text[1:-2], text[-2], text[-1] = _OPENING, signs, _BLANK, _CLOSING
         if self._delimiter != _COMMA:
             text[inner + 1] = _COMMA
         # The first sign of each line end; a second one and empty lines mean nothing.
-        text[records.ends + 1] = _COMMA
-        edges = self._edges(records, inner)
+        text[piece.ends + 1] = _COMMA
+        edges = self._edges(piece, inner)
         text[edges[-1, -1] - 1] = _BLANK
         return text.data if self._count == self._width else _kept(text, edges)
 
-    def _edges(self, records: Records, inner: NDArray[np.intp]) -> NDArray[np.int32]:
+    def _edges(self, piece: "_Piece", inner: NDArray[np.intp]) -> NDArray[np.int32]:
         """Where each run of the model's columns begins in the text, and ends with its comma.
 
         Returns:
             Shape `(records, 2 * runs)`.
         """
-        edges = np.empty((len(records), 2 * len(self._runs)), np.int32)
+        edges = np.empty((len(piece.starts), 2 * len(self._runs)), np.int32)
         for place, (first, after) in enumerate(self._runs):
-            begins = records.starts + 1 if first == 0 else inner[:, first - 1] + 2
-            ends = records.ends if after == self._width else inner[:, after - 1]
+            begins = piece.starts + 1 if first == 0 else inner[:, first - 1] + 2
+            ends = piece.ends if after == self._width else inner[:, after - 1]
             edges[:, 2 * place], edges[:, 2 * place + 1] = begins, ends + 2
         return edges
+
+
+def _pieces(data: bytes, records: Records) -> Iterator[_Piece]:
+    step = max(1, len(records) * _PIECE_BYTES // len(data))
+    for first in range(0, len(records), step):
+        part = slice(first, first + step)
+        begin = records.starts[first] if first else 0
+        following = records.starts[first + step : first + step + 1]
+        end = following[0] if len(following) else len(data)
+        yield _Piece(data[begin:end], records.starts[part] - begin, records.ends[part] - begin)
 
 
 def _kept(text: NDArray[np.uint8], edges: NDArray[np.int32]) -> memoryview:
