@@ -52,6 +52,10 @@ def working(doing: str) -> Iterator[Callable[[str], None]]:
     Yields:
         A function that takes what is being done now, in a few words.
     """
+    if not sys.stderr.isatty():
+        # Nobody looks, and whoever runs a script should not wait for what draws.
+        yield lambda _: None
+        return
     with stderr().status(f"{doing} ...") as status:
         yield lambda now: status.update(f"{now} ...")
 

@@ -39,7 +39,7 @@ def arrow_type(column: Column, layout: Layout) -> pa.DataType:
 
 
 def column_values(chunk: pa.Array, column: Column, layout: Layout) -> NDArray[Any]:
-    """A parsed column as the array that its dtype asks for.
+    """A parsed column as the array that its dtype asks for; for a matrix it may be read-only.
 
     Raises:
         ConversionError: The first value that the column cannot hold.
@@ -53,8 +53,11 @@ def column_values(chunk: pa.Array, column: Column, layout: Layout) -> NDArray[An
     else:
         values = buffers.numbers(chunk, np.int64 if kind == pa.int64() else np.float64)
         valid = buffers.validity(chunk)
-        # Arrow's memory is read-only, which some estimators do not take.
-        values = values.copy() if valid is None else np.where(valid, values, np.nan)
+        if valid is not None:
+            values = np.where(valid, values, np.nan)
+        elif layout is Layout.FRAME:
+            # Arrow's memory is read-only, which some estimators do not take.
+            values = values.copy()
     _check_missing(values, column)
     return values
 
@@ -124,6 +127,8 @@ def _text_values(texts: list[str | None], codes: NDArray[np.intp], column: Colum
 def _check_missing(values: NDArray[Any], column: Column) -> None:
     """Raises ConversionError for the first value that the model is known not to take."""
     if values.dtype.kind == "f":
+        if np.isfinite(values).all():
+            return
         if column.missing is False and (rows := np.flatnonzero(np.isnan(values))).size:
             raise ConversionError(int(rows[0]), b"", _MISSING)
         if column.infinite is False and (rows := np.flatnonzero(np.isinf(values))).size:

@@ -8,7 +8,6 @@ as if one writer had written it whole.
 from collections.abc import Iterable
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlserve_cli.thrift import Decoder, Struct, encode
 
@@ -44,6 +43,9 @@ class ParquetContents:
             pa.ArrowException: A column has no counterpart in Parquet.
         """
         written = pa.BufferOutputStream()
+        # It imports TLS and S3, which those who write something else should not wait for.
+        import pyarrow.parquet as pq
+
         with pq.ParquetWriter(written, group.schema) as writer:
             writer.write_table(group, row_group_size=group.num_rows)
         data = memoryview(written.getvalue())
