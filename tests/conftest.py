@@ -1,9 +1,14 @@
 """What all tests share: the real command in a clean environment, and hypothesis profiles."""
 
+import contextlib
+import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +29,9 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 TIMEOUT_SECONDS = 120
+# Variables that count when a command looks at them, not before.
+_READ_LATE = ("COLUMNS", "MODEL_PATH")
+COMMAND = str(Path(sys.executable).with_name("mlserve"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +64,12 @@ def clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def mlserve(tmp_path: Path, clean_environment: dict[str, str]) -> Mlserve:
+def fresh_mlserve(tmp_path: Path, clean_environment: dict[str, str]) -> Mlserve:
     """The installed command, run as a process in an empty directory, `tmp_path`."""
-    command = Path(sys.executable).with_name("mlserve")
 
     def run(*arguments: str | Path, stdin: str | bytes = b"", **environment: str) -> Finished:
         finished = subprocess.run(
-            [command, *arguments],
+            [COMMAND, *arguments],
             cwd=tmp_path,
             env=clean_environment | environment,
             input=stdin.encode() if isinstance(stdin, str) else stdin,
@@ -71,6 +78,94 @@ def mlserve(tmp_path: Path, clean_environment: dict[str, str]) -> Mlserve:
             check=False,
         )
         return Finished(finished.returncode, finished.stdout.decode(), finished.stderr.decode())
+
+    return run
+
+
+class ReadyProcess:
+    """A process with all libraries imported, of which each command gets a copy."""
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.settimeout(TIMEOUT_SECONDS)
+        program = str(Path(__file__).with_name("ready_process.py"))
+        # Like the command's own streams, these are no terminal and cannot be sought in.
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", program, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        theirs.close()
+
+    def run(self, command: dict[str, object], stdin: bytes) -> Finished:
+        """Runs a command to its end."""
+        pipes = [os.pipe() for _ in range(3)]
+        (child_in, to_child), (from_child, child_out), (from_child_too, child_err) = pipes
+        message = json.dumps(command).encode()
+        socket.send_fds(self._channel, [message], [child_in, child_out, child_err])
+        for stream in (child_in, child_out, child_err):
+            os.close(stream)
+        with ThreadPoolExecutor(3) as pool:
+            pool.submit(_write, to_child, stdin)
+            outputs = [pool.submit(_read, one) for one in (from_child, from_child_too)]
+            process = int(self._channel.recv(100))
+            try:
+                code = int(self._channel.recv(100))
+            except TimeoutError:
+                os.kill(process, signal.SIGKILL)
+                raise
+            return Finished(code, *(one.result().decode() for one in outputs))
+
+    def end(self) -> None:
+        """Ends the process."""
+        self._channel.close()
+        self._process.communicate(timeout=TIMEOUT_SECONDS)
+
+
+def _write(stream: int, content: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), open(stream, "wb", buffering=0) as file:
+        left = memoryview(content)
+        while left:
+            left = left[file.write(left) :]
+
+
+def _read(stream: int) -> bytes:
+    with open(stream, "rb") as file:
+        return file.read()
+
+
+@pytest.fixture(scope="session")
+def ready_process() -> "Iterator[ReadyProcess]":
+    """Starts with the first command of a session."""
+    process = ReadyProcess()
+    yield process
+    process.end()
+
+
+@pytest.fixture
+def mlserve(
+    tmp_path: Path,
+    clean_environment: dict[str, str],
+    fresh_mlserve: Mlserve,
+    ready_process: ReadyProcess,
+) -> Mlserve:
+    """The command, run as a process in an empty directory, `tmp_path`, with libraries imported.
+
+    What looks at how a program starts needs `fresh_mlserve`, and so do conversions, which run in
+    a child of the command only where nothing has been imported.
+    """
+
+    def run(*arguments: str | Path, stdin: str | bytes = b"", **environment: str) -> Finished:
+        # Other variables are read by Python, or by libraries as they are imported.
+        if not all(name in _READ_LATE or name.startswith("MLSERVE_") for name in environment):
+            return fresh_mlserve(*arguments, stdin=stdin, **environment)
+        command: dict[str, object] = {
+            "arguments": [COMMAND, *map(str, arguments)],
+            "folder": str(tmp_path),
+            "environment": clean_environment | environment,
+        }
+        return ready_process.run(command, stdin.encode() if isinstance(stdin, str) else stdin)
 
     return run
 

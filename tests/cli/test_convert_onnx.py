@@ -38,6 +38,12 @@ class Hanging(LogisticRegression):
 
 
 @pytest.fixture
+def mlserve(fresh_mlserve: Any) -> Any:
+    """A process that has imported nothing, which converts in a child."""
+    return fresh_mlserve
+
+
+@pytest.fixture
 def iris(tmp_path: Path) -> Any:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(IRIS, SPECIES)
     joblib.dump(model, tmp_path / "iris.joblib")
