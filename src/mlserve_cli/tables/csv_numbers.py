@@ -6,9 +6,8 @@ missing values, other spellings, rows of another width) is left to the CSV reade
 """
 
 import re
-from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,6 @@ from mlserve_cli.tables import buffers
 from mlserve_cli.tables.matching import Matching
 from mlserve_cli.tables.records import Records
 
-if TYPE_CHECKING:
-    from mlserve_cli.simd_json import Parser
-
 # So much is read at once: the parser asks for fourteen times as much memory, and what fits into the
 # processor's cache is read faster. Longer records are left to the CSV reader.
 _PIECE_BYTES = 256 << 10
@@ -28,18 +24,22 @@ _MOST_BYTES = 2 << 20
 # What cannot be in a plain block: texts, and lists and objects of JSON.
 _OTHER = (b'"', b"[", b"{")
 # The parser takes it for the whole number 0, which has no sign.
-_NEGATIVE_ZERO = re.compile(rb"-0[\s,\]]")
-_OPENING, _CLOSING, _COMMA, _BLANK = b"[], "
+_NEGATIVE_ZERO = re.compile(rb"-0[\s,\[\]]")
+_OPENING, _CLOSING, _COMMA = b"[],"
 # Blocks that may be tried in vain beyond those that were read.
 _PATIENCE = 3
 
 
-class _Piece(NamedTuple):
-    """Some records of a block, and where they lie in it."""
+class _Listed(NamedTuple):
+    """The model's columns as the inside of a list in JSON.
 
-    data: bytes
-    starts: NDArray[np.intp]
-    ends: NDArray[np.intp]
+    Attributes:
+        text: It has one sign before the first value.
+        commas: Where the one after the last value of each record is, shape `(records,)`.
+    """
+
+    text: NDArray[np.uint8]
+    commas: NDArray[np.integer[Any]]
 
 
 class PlainNumbers:
@@ -68,94 +68,94 @@ class PlainNumbers:
             data: The block.
             records: Where its records lie; at least one.
         """
-        parser = parser_of_thread()
         # A file that has no such blocks should not be slower for it.
-        if parser is None or self._chances <= 0:
+        if self._chances <= 0 or any(mark in data for mark in _OTHER):
             return None
-        found = []
-        for piece in _pieces(data, records):
-            values = self._values(parser, piece)
-            if values is None:
-                self._chances -= 1
-                return None
-            found.append(values)
-        self._chances += 1
-        values = np.concatenate(found)
-        return values if self._order is None else np.ascontiguousarray(values[:, self._order])
+        listed = self._listed(data, records)
+        values = None if listed is None else _numbers(listed, self._count)
+        self._chances += -1 if values is None else 1
+        if values is None or self._order is None:
+            return values
+        return np.ascontiguousarray(values[:, self._order])
 
-    def _values(self, parser: "Parser", piece: "_Piece") -> NDArray[np.float64] | None:
-        if len(piece.data) > _MOST_BYTES or any(mark in piece.data for mark in _OTHER):
-            return None
-        text = self._list(piece)
-        if text is None:
-            return None
-        try:
-            parsed = parser.parse(text)
-            assert isinstance(parsed, Array)
-            numbers = parsed.as_buffer(of_type="d")
-        except UNREADABLE:
-            return None
-        values = np.frombuffer(numbers, np.float64)
-        if len(values) != len(piece.starts) * self._count:
-            return None
-        if not values.all() and _NEGATIVE_ZERO.search(text):
-            return None
-        return values.reshape(-1, self._count)
-
-    def _list(self, piece: "_Piece") -> memoryview | None:
-        """The model's columns as a list in JSON; None where a row has another width."""
-        signs = np.frombuffer(piece.data, np.uint8)
+    def _listed(self, data: bytes, records: Records) -> _Listed | None:
+        """The model's columns; None where a record has another width."""
+        signs = np.frombuffer(data, np.uint8)
         # Where the fields end, but for the last one of each record.
         found = np.flatnonzero(signs == self._delimiter)
-        if len(found) != len(piece.starts) * (self._width - 1):
+        if len(found) != len(records) * (self._width - 1):
             return None
-        inner = found.reshape(-1, self._width - 1) if self._width > 1 else found[:, np.newaxis]
+        inner = found.reshape(len(records), self._width - 1)
         if self._width > 1 and not (
-            (inner[:, 0] >= piece.starts).all() and (inner[:, -1] < piece.ends).all()
+            (inner[:, 0] >= records.starts).all() and (inner[:, -1] < records.ends).all()
         ):
             return None
         # The last record may have no line end.
-        text = np.empty(len(signs) + 3, np.uint8)
-        text[0], text[1:-2], text[-2], text[-1] = _OPENING, signs, _BLANK, _CLOSING
+        text = np.empty(len(signs) + 2, np.uint8)
+        text[1:-1] = signs
         if self._delimiter != _COMMA:
             text[inner + 1] = _COMMA
         # The first sign of each line end; a second one and empty lines mean nothing.
-        text[piece.ends + 1] = _COMMA
-        edges = self._edges(piece, inner)
-        text[edges[-1, -1] - 1] = _BLANK
-        return text.data if self._count == self._width else _kept(text, edges)
+        text[records.ends + 1] = _COMMA
+        if self._count == self._width:
+            return _Listed(text, records.ends + 1)
+        return _kept(text, self._edges(records, inner))
 
-    def _edges(self, piece: "_Piece", inner: NDArray[np.intp]) -> NDArray[np.int32]:
+    def _edges(self, records: Records, inner: NDArray[np.intp]) -> NDArray[np.int32]:
         """Where each run of the model's columns begins in the text, and ends with its comma.
 
         Returns:
             Shape `(records, 2 * runs)`.
         """
-        edges = np.empty((len(piece.starts), 2 * len(self._runs)), np.int32)
+        edges = np.empty((len(records), 2 * len(self._runs)), np.int32)
         for place, (first, after) in enumerate(self._runs):
-            begins = piece.starts + 1 if first == 0 else inner[:, first - 1] + 2
-            ends = piece.ends if after == self._width else inner[:, after - 1]
+            begins = records.starts + 1 if first == 0 else inner[:, first - 1] + 2
+            ends = records.ends if after == self._width else inner[:, after - 1]
             edges[:, 2 * place], edges[:, 2 * place + 1] = begins, ends + 2
         return edges
 
 
-def _pieces(data: bytes, records: Records) -> Iterator[_Piece]:
-    step = max(1, len(records) * _PIECE_BYTES // len(data))
-    for first in range(0, len(records), step):
-        part = slice(first, first + step)
-        begin = records.starts[first] if first else 0
-        following = records.starts[first + step : first + step + 1]
-        end = following[0] if len(following) else len(data)
-        yield _Piece(data[begin:end], records.starts[part] - begin, records.ends[part] - begin)
-
-
-def _kept(text: NDArray[np.uint8], edges: NDArray[np.int32]) -> memoryview:
-    """The first and the last sign, and what lies between each two edges."""
-    last = len(text)
-    offsets = np.concatenate(([0, 1], edges.ravel(), [last - 1, last])).astype(np.int32)
+def _kept(text: NDArray[np.uint8], edges: NDArray[np.int32]) -> _Listed:
+    """The first sign, and what lies between each two edges."""
+    offsets = np.concatenate(([0, 1], edges.ravel())).astype(np.int32)
     every_other = np.arange(0, len(offsets), 2, dtype=np.int32)
     kept = buffers.spans(text.data, offsets).take(buffers.from_numpy(every_other))
-    return memoryview(kept.buffers()[2]).cast("B")[: buffers.end(kept)]
+    ends = np.frombuffer(kept.buffers()[1], np.int32)[1 : len(kept) + 1]
+    runs = edges.shape[1] // 2
+    # What Arrow has made must not be changed.
+    copied = np.frombuffer(kept.buffers()[2], np.uint8)[: ends[-1]].copy()
+    return _Listed(copied, ends[runs::runs] - 1)
+
+
+def _numbers(listed: _Listed, count: int) -> NDArray[np.float64] | None:
+    """The values, shape `(records, count)`; None where there are others."""
+    parser = parser_of_thread()
+    if parser is None:
+        return None
+    text, commas = listed
+    values = np.empty((len(commas), count))
+    step = max(1, len(commas) * _PIECE_BYTES // len(text))
+    begin = 0
+    for first in range(0, len(commas), step):
+        piece = values[first : first + step]
+        end = int(commas[first + len(piece) - 1])
+        if end - begin > _MOST_BYTES:
+            return None
+        # Each piece begins where the one before has ended.
+        text[begin], text[end] = _OPENING, _CLOSING
+        try:
+            parsed = parser.parse(text[begin : end + 1].data)
+            assert isinstance(parsed, Array)
+            found = np.frombuffer(parsed.as_buffer(of_type="d"), np.float64)
+        except UNREADABLE:
+            return None
+        # The parser is used again.
+        del parsed
+        if len(found) != piece.size:
+            return None
+        piece[:] = found.reshape(piece.shape)
+        begin = end
+    return None if not values.all() and _NEGATIVE_ZERO.search(text.data) else values
 
 
 def _runs(taken: list[int]) -> list[tuple[int, int]]:
