@@ -91,7 +91,7 @@ class ReadyProcess:
         program = str(Path(__file__).with_name("ready_process.py"))
         # Like the command's own streams, these are no terminal and cannot be sought in.
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", program, str(theirs.fileno())],
+            [sys.executable, program, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

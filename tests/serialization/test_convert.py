@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScale
 from mlserve_cli import load_predictor, save_model
 from mlserve_cli.conversion.parity import ParityReport
 from mlserve_cli.conversion.result import Options, Precision
-from mlserve_cli.conversion.speed import Speed
+from mlserve_cli.conversion.speed import Speed, measure_speed
 from mlserve_cli.errors import ParityError, SignatureError, UnsupportedEstimatorError, UsageError
 from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.serialization.convert import convert_onnx
@@ -29,6 +29,14 @@ IRIS, SPECIES = load_iris(return_X_y=True, as_frame=True)
 CANCER, MALIGNANT = load_breast_cancer(return_X_y=True, as_frame=True)
 
 
+@pytest.fixture(autouse=True)
+def brief(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little time for measuring speed, which all but the marked tests do not look at."""
+    if not request.node.get_closest_marker("slow"):
+        assert measure_speed.__kwdefaults__ is not None
+        monkeypatch.setitem(measure_speed.__kwdefaults__, "seconds", 0.05)
+
+
 @pytest.fixture
 def forest(in_tmp_path: Any) -> Any:
     """A forest behind a scaler, saved with its data; single precision rounds its thresholds."""
@@ -36,6 +44,7 @@ def forest(in_tmp_path: Any) -> Any:
     return save_model(model.fit(CANCER, MALIGNANT), "cancer", data=CANCER)
 
 
+@pytest.mark.slow
 def test_the_onnx_model_joins_its_version(forest: Any) -> None:
     report = convert_onnx("cancer")
     assert report.path == "models/cancer/1/model.onnx"

@@ -29,6 +29,8 @@ NUMBERS = [f"f{place}" for place in range(20)]
 REFERENCE_ROWS = 12_000
 WINDOW = ("--drift-window", "250", "--drift-window-seconds", "2")
 SECONDS = 90
+# A watch that hardly rests between two looks says the same, sooner.
+HURRIED = "from mlserve_cli.serving import drift_watch\ndrift_watch._REST = 10"
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,8 @@ class Traffic:
             found = self.drift(name)
             if condition(found):
                 return found
-            time.sleep(0.05)
+            # The rows of two windows were sent, each of which takes two seconds at least.
+            time.sleep(0.25)
         raise AssertionError(f"This did not come about: {self.drift(name)}")
 
 
@@ -127,9 +130,7 @@ def no_alarm(drift: dict[str, Any]) -> bool:
 
 @pytest.fixture(scope="module")
 def watching(models: Path, serve: Serve) -> Iterator[Server]:
-    # A watch that hardly rests between two looks says the same, sooner.
-    hurried = "from mlserve_cli.serving import drift_watch\ndrift_watch._REST = 10"
-    with serve(models, *WINDOW, before=hurried) as server:
+    with serve(models, *WINDOW, before=HURRIED) as server:
         yield server
 
 
@@ -271,7 +272,10 @@ def test_requests_are_all_answered_well_while_windows_are_compared(
     models: Path, serve: Serve
 ) -> None:
     body = {"features": np.random.default_rng(3).normal(size=20).tolist()}
-    with serve(models, *WINDOW, "plain") as server, ThreadPoolExecutor(8) as pool:
+    with (
+        serve(models, *WINDOW, "plain", before=HURRIED) as server,
+        ThreadPoolExecutor(8) as pool,
+    ):
 
         def ask(_: int) -> Counter[int]:
             with traffic_to(server) as traffic:

@@ -52,7 +52,10 @@ def metric(running: Server, line: str) -> float:
 def test_records_are_what_was_asked_and_answered(
     serve: Serve, trained: Trained, tmp_path: Path
 ) -> None:
-    with serve(trained.root, "--records", tmp_path, *ALL) as running, running.client as client:
+    with (
+        serve(trained.root, "iris", "--records", tmp_path, *ALL) as running,
+        running.client as client,
+    ):
         one = {"features": trained.flowers[0].tolist()}
         single = client.post(
             "/models/iris/predict", json=one, headers={"X-Request-Id": "single"}
@@ -111,7 +114,7 @@ def test_every_protocol_and_kind_of_column_is_recorded(
 def test_ids_that_the_server_makes_up_are_those_of_the_records(
     serve: Serve, trained: Trained, tmp_path: Path
 ) -> None:
-    options = ("--records", tmp_path, "--access-log", *ALL)
+    options = ("iris", "--records", tmp_path, "--access-log", *ALL)
     with serve(trained.root, *options) as running, running.client as client:
         answers = [client.post("/models/iris/predict", json=ROW) for _ in range(3)]
     told = [answer.headers["x-request-id"] for answer in answers]
@@ -225,7 +228,7 @@ def test_a_folder_that_cannot_be_used_fails_no_request(
     folder.write_text("in the way")
     if kind != "a file":
         folder = folder / "below"
-    with serve(trained.root, "--records", folder) as running:
+    with serve(trained.root, "iris", "--records", folder) as running:
         with running.client as client:
             assert client.post("/models/iris/predict", json=ROW).status_code == 200
         wait_until(lambda: metric(running, 'mlserve_records_dropped_total{reason="disk"}') == 1)
@@ -276,7 +279,7 @@ def test_the_rate_bounds_what_is_recorded_and_zero_keeps_the_history_only(
 def test_nothing_is_kept_where_nobody_wants_it(
     serve: Serve, trained: Trained, tmp_path: Path
 ) -> None:
-    with serve(trained.root, "--records", "none") as running, running.client as client:
+    with serve(trained.root, "iris", "--records", "none") as running, running.client as client:
         assert client.post("/models/iris/predict", json=ROW).status_code == 200
         assert "mlserve_records" not in client.get("/metrics").text
         assert "Records" not in running.announced

@@ -11,7 +11,8 @@ from mlserve_cli.errors import UnsupportedEstimatorError
 
 lightgbm = pytest.importorskip("lightgbm")
 
-QUIET = {"verbose": -1, "n_estimators": 30}
+# One thread: it minds no OMP_NUM_THREADS, and threads of several workers wait for each other.
+QUIET = {"verbose": -1, "n_estimators": 30, "n_jobs": 1}
 
 
 def with_holes(features: Any) -> Any:
