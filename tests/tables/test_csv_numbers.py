@@ -57,6 +57,7 @@ def blocks(draw: st.DrawFn) -> tuple[bytes, Matching, str]:
         if not draw(st.integers(0, 30)):
             row = row[:-1]
         rows.append(delimiter.join(row))
+    rows = [draw(st.sampled_from(["", "", "", end])) + row for row in rows]
     last = draw(st.sampled_from([end, end, "", 2 * end]))
     names = tuple(str(column) for column in range(width))
     return (end.join(rows) + last).encode(), Matching(width, names, positions), delimiter
