@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -90,8 +91,9 @@ class RecordWriter:
             pause: Called between short steps of work.
         """
         waiting: dict[_Key, list[Entry]] = {}
-        for entry in self._buffer.take():
-            waiting.setdefault(_key(entry.model), []).append(entry)
+        for _, together in groupby(self._buffer.take(), lambda entry: id(entry.model)):
+            entries = list(together)
+            waiting.setdefault(_key(entries[0].model), []).extend(entries)
         pause()
         for key, entries in waiting.items():
             rows = sum(entry.kept for entry in entries)
