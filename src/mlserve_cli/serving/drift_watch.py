@@ -145,7 +145,9 @@ class DriftWatch:
         return fleet is None or fleet.place == 0
 
     def _run(self) -> None:
-        self._prepare()
+        # What cannot be imported now, for want of files, say, is tried again with the first rows.
+        with contextlib.suppress(Exception):
+            self._prepare()
         rest = _LOOK_SECONDS
         while not self._rests(rest):
             # The time of this thread alone; that of others must not slow down the watch.
