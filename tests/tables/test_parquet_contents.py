@@ -22,9 +22,9 @@ _COLUMNS: dict[str, list[Any]] = {
 }
 
 
-def written_whole(groups: list[pa.Table]) -> bytes:
+def written_whole(groups: list[pa.Table], dictionaries: list[str] | bool = True) -> bytes:
     buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, groups[0].schema) as writer:
+    with pq.ParquetWriter(buffer, groups[0].schema, use_dictionary=dictionaries) as writer:
         for group in groups:
             writer.write_table(group, row_group_size=group.num_rows)
     return buffer.getvalue()
@@ -60,7 +60,7 @@ def test_wide_tables_and_large_pages_are_no_exception() -> None:
     wide = pa.table({f"column {number}": [number, None] for number in range(300)})
     assert written_apart([wide, wide], 1) == written_whole([wide, wide])
     long = pa.table({"x": pa.array(range(300_000), pa.float64()), "y": ["a" * 50] * 300_000})
-    assert written_apart([long, long], 1) == written_whole([long, long])
+    assert written_apart([long, long], 1) == written_whole([long, long], ["y"])
 
 
 def test_notes_that_were_cut_off_are_refused() -> None:
@@ -84,3 +84,21 @@ def test_a_structure_is_written_as_it_came() -> None:
 def test_what_is_no_structure_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"ends too early|not known"):
         Decoder(data).struct()
+
+
+def test_only_numbers_that_repeat_get_a_dictionary() -> None:
+    rows = pa.table(
+        {
+            "different": pa.array([number / 7 for number in range(5000)]),
+            "repeating": pa.array([number % 10 / 7 for number in range(5000)]),
+            "text": pa.array([str(number) for number in range(5000)]),
+            "missing": pa.array([None] * 5000, pa.float32()),
+        }
+    )
+    data = written_apart([rows, rows], 1)
+    file = pq.ParquetFile(io.BytesIO(data))
+    assert file.read().equals(pa.concat_tables([rows, rows]))
+    for number in range(2):
+        group = file.metadata.row_group(number)
+        has = [group.column(place).has_dictionary_page for place in range(4)]
+        assert has == [False, True, True, True]

@@ -17,9 +17,8 @@ from mlserve_cli.batch.output import JobOutput
 from mlserve_cli.batch.partitions import opened_table
 from mlserve_cli.batch.scoring import BlockScorer, Piece
 from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
-from mlserve_cli.tables.arrow_table import ArrowTable
 from mlserve_cli.tables.fault import RowFaultError
-from mlserve_cli.tables.interface import Block
+from mlserve_cli.tables.interface import Block, Table
 from mlserve_cli.tables.opening import check_formats
 from mlserve_cli.tables.remote_errors import shown_uri
 
@@ -82,12 +81,7 @@ def predict_file(
             done = output.state
             if done.position is None:
                 output.begin(table.lines_before_rows)
-            blocks = table.blocks(done.position)
-            # To read packed columns takes long. What may wait for somebody is read in this thread,
-            # which can be interrupted.
-            if isinstance(table, ArrowTable) and stream.uri is None and stream.is_repeatable:
-                blocks = _read_ahead(blocks)
-            for piece in _pieces(blocks, scorer, output, stream.name):
+            for piece in _pieces(table, scorer, output, stream.name):
                 output.add(piece)
                 if progress is not None:
                     progress(Progress(stream.bytes_read, stream.size_bytes, output.state.rows))
@@ -106,19 +100,9 @@ def predict_file(
     )
 
 
-def _read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Reads one block in a thread of its own while the one before is dealt with."""
-    with ThreadPoolExecutor(1, "read") as reader:
-        following = reader.submit(next, blocks, None)
-        while (block := following.result()) is not None:
-            following = reader.submit(next, blocks, None)
-            yield block
-
-
-def _pieces(
-    blocks: Iterator[Block], scorer: BlockScorer, output: JobOutput, name: str
-) -> Iterator[Piece]:
+def _pieces(table: Table, scorer: BlockScorer, output: JobOutput, name: str) -> Iterator[Piece]:
     """Scored blocks in input order; an error names the row in the file."""
+    blocks = table.blocks(output.state.position)
     with closing(_in_order(blocks, scorer)) as futures:
         for future in futures:
             try:

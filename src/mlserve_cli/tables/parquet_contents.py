@@ -19,6 +19,8 @@ _LENGTH_BYTES = 4
 _FILE_ROWS, _FILE_GROUPS = 3, 4
 _GROUP_COLUMNS, _GROUP_ROWS, _GROUP_OFFSET, _GROUP_ORDINAL = 1, 3, 5, 7
 _CHUNK_OFFSET, _CHUNK_METADATA = 2, 3
+# Rows that tell whether the numbers of a column repeat.
+_LOOKED_AT = 1 << 10
 # Where the pages of data begin, of an index, of the dictionary, and the Bloom filter.
 _COLUMN_OFFSETS = (9, 10, 11, 14)
 
@@ -46,7 +48,8 @@ class ParquetContents:
         # It imports TLS and S3, which those who write something else should not wait for.
         import pyarrow.parquet as pq
 
-        with pq.ParquetWriter(written, group.schema) as writer:
+        repeating = _repeating(group)
+        with pq.ParquetWriter(written, group.schema, use_dictionary=repeating) as writer:
             writer.write_table(group, row_group_size=group.num_rows)
         data = memoryview(written.getvalue())
         ends = len(data) - _LENGTH_BYTES - len(MAGIC)
@@ -100,6 +103,23 @@ class ParquetContents:
         footer = encode({**self._frame, _FILE_ROWS: (kind, self._rows), _FILE_GROUPS: groups})
         yield footer
         yield len(footer).to_bytes(_LENGTH_BYTES, "little") + MAGIC
+
+
+def _repeating(group: pa.Table) -> list[str] | bool:
+    """Columns that get a dictionary; for numbers that differ it is large, and takes longest."""
+    if any(pa.types.is_nested(field.type) for field in group.schema):
+        # Whose parts have names of their own.
+        return True
+    return [
+        name
+        for name, column in zip(group.column_names, group.columns, strict=True)
+        if not pa.types.is_floating(column.type) or not _is_varied(column)
+    ]
+
+
+def _is_varied(numbers: pa.ChunkedArray) -> bool:
+    first = numbers.slice(0, _LOOKED_AT)
+    return len(first) == _LOOKED_AT and len(first.unique()) > _LOOKED_AT // 2
 
 
 def _move(group: Struct, by: int, ordinal: int) -> None:
