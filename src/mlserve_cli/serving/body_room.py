@@ -62,6 +62,7 @@ class RoomyBody:
         self._announced = int(announced) if announced.isdigit() and len(announced) < 19 else 0
         self._came = 0
         self._held = 0
+        self._is_closed = False
 
     async def __call__(self) -> "Message":
         """The next message.
@@ -76,14 +77,15 @@ class RoomyBody:
         return message
 
     def close(self) -> None:
-        """Gives all room back."""
+        """Gives all room back, and takes no more."""
         self._room.give_back(self._held)
         self._held = 0
+        self._is_closed = True
 
     def _hold(self, size_bytes: int) -> None:
         # What is beyond the limit is not kept.
         missing = min(size_bytes, self._room.max_body_bytes) - self._held
-        if size_bytes <= SMALL_BODY_BYTES or missing <= 0:
+        if self._is_closed or size_bytes <= SMALL_BODY_BYTES or missing <= 0:
             return
         if not self._room.take(missing):
             raise self._room.full()

@@ -50,8 +50,8 @@ class Guard:
         started = self._gateway.clock()
         headers = dict(scope["headers"])
         arrival = scope[ARRIVAL] = self._arrival(scope, headers)
-        answer = _Answer(send, self._gateway, arrival)
         body = RoomyBody(receive, self._gateway.room, headers.get(b"content-length", b""))
+        answer = _Answer(send, self._gateway, arrival, body)
         try:
             self._check_key(scope["path"], headers)
             await self._answer(scope, body, answer)
@@ -118,23 +118,27 @@ class _Answer:
         send: Sends on.
         gateway: Makes ids up.
         arrival: What the request is called.
+        body: The body of the request, whose room is free once it is answered.
     """
 
-    def __init__(self, send: "Send", gateway: "Gateway", arrival: Arrival) -> None:
+    def __init__(self, send: "Send", gateway: "Gateway", arrival: Arrival, body: RoomyBody) -> None:
         self.status = 0
         self.size_bytes = 0
         self.arrival = arrival
         self._send = send
+        self._body = body
         self._log = gateway.options.log
 
     async def __call__(self, message: "Message") -> None:
         """Sends one part."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = self._named(message)
-        else:
-            self.size_bytes += len(message.get("body", b""))
+            await self._send(self._named(message))
+            return
+        self.size_bytes += len(message.get("body", b""))
         await self._send(message)
+        # The client may have its answer now, and its next body come before the application ends.
+        self._body.close()
 
     def _named(self, message: "Message") -> "Message":
         headers = message["headers"]
