@@ -1,9 +1,10 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from mlserve_cli.conversion.convert import convert_to_onnx
 from mlserve_cli.conversion.ensemble import Tree, Weighted, leaf_sum, stump, tree_sum
@@ -91,6 +92,38 @@ def test_rows_of_values_of_the_leaves_are_added_up_to_the_last_bit(
     for tree, table in zip(ensemble, values, strict=True):
         expected += table[[leaf_of(tree, row) for row in rows]]
     np.testing.assert_array_equal(found, expected)
+
+
+@given(st.lists(trees(), min_size=1, max_size=4), MATRICES, st.integers(1, 5), st.data())
+def test_votes_of_the_leaves_are_counted(
+    ensemble: list[Tree], rows: np.ndarray, columns: int, data: st.DataObject
+) -> None:
+    sure = st.integers(0, columns - 1)
+    values = []
+    for tree in ensemble:
+        size = len(tree.left)
+        chosen = data.draw(st.lists(sure, min_size=size, max_size=size))
+        # What inner nodes hold is of no account.
+        values.append(np.where(tree.is_leaf[:, None], np.eye(columns)[chosen], 0.3))
+    x = Graph().input("x", Kind.REAL, FEATURES)
+    found = run(leaf_sum(x, ensemble, values), rows)
+    expected = np.zeros((len(rows), columns))
+    for tree, table in zip(ensemble, values, strict=True):
+        expected += table[[leaf_of(tree, row) for row in rows]]
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_large_forests_whose_leaves_are_sure_are_counted_exactly(classes: int) -> None:
+    random = np.random.default_rng(0)
+    features, labels = random.normal(size=(5000, 3)), random.integers(0, classes, 5000)
+    model = RandomForestClassifier(30, random_state=0, n_jobs=1).fit(features, labels)
+    conversion = convert_to_onnx(model, data=features)
+    assert conversion.operators["TreeEnsemble"] > 1
+    # Nothing is looked up but the label.
+    assert "ReduceSum" not in conversion.operators
+    assert conversion.parity.max_difference == 0
+    assert conversion.parity.label_mismatches == 0
 
 
 @given(trees(), MATRICES)
