@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Sum:
     """Predicts the sum of a and b."""
 
-    engine = Engine.SKLEARN
+    # So that forks take part, as they do for commands.
+    engine = Engine.ONNX
     signature = Signature(Task.REGRESSION, (Column("a"), Column("b")), named=True)
 
     def __init__(self, wait_seconds: float) -> None:
@@ -62,6 +63,7 @@ def main(source: str, destination: str, *how: str) -> int:
         resume="resume" in how,
         model_digest="another" if "other-model" in how else "one",
         checkpoint_seconds=0.0 if brisk or large else 2.0,
+        forks=True,
     )
     wait_seconds = 0.02 if slow or large else 0.002 if brisk else 0.0
     started = False

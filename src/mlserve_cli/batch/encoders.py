@@ -110,7 +110,7 @@ def _refuse_compression(destination: str, format_: Format, compression: Compress
         )
 
 
-class _Text:
+class TextEncoder:
     """What the encoders of text share."""
 
     is_continuable = True
@@ -119,10 +119,12 @@ class _Text:
         self.compression = compression
 
     def emit(self, payload: Payload) -> bytes | memoryview:
+        """What was encoded is whole."""
         assert isinstance(payload, bytes | memoryview)
         return payload
 
     def tail(self) -> Iterator[bytes]:
+        """Nothing."""
         return iter(())
 
     def _compressed(self, data: "list[bytes | memoryview]") -> list[Payload]:
@@ -131,7 +133,7 @@ class _Text:
         return [compress(b"".join(data), self.compression)]
 
 
-class _Splicing(_Text):
+class _Splicing(TextEncoder):
     """The input's text with the added values put into it."""
 
     def __init__(
@@ -161,7 +163,7 @@ class _Splicing(_Text):
         return self._as_it_came(text.joined(texts))
 
 
-class _Csv(_Text):
+class _Csv(TextEncoder):
     """Typed rows as CSV."""
 
     def __init__(
@@ -186,7 +188,7 @@ class _Csv(_Text):
         return self._compressed([memoryview(ended.buffers()[2])[: buffers.end(ended)]])
 
 
-class _Jsonl(_Text):
+class _Jsonl(TextEncoder):
     """Typed rows as one JSON object a line."""
 
     def __init__(self, names: tuple[str, ...], compression: Compression) -> None:

@@ -1,9 +1,7 @@
 """A file scored in bounded memory."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +14,14 @@ from mlserve_cli.batch.options import BatchOptions, BatchReport, Progress
 from mlserve_cli.batch.output import JobOutput
 from mlserve_cli.batch.partitions import opened_table
 from mlserve_cli.batch.scoring import BlockScorer, Piece
-from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
+from mlserve_cli.batch.workers import Workers, open_workers
 from mlserve_cli.tables.fault import RowFaultError
-from mlserve_cli.tables.interface import Block, Table
+from mlserve_cli.tables.interface import Table
 from mlserve_cli.tables.opening import check_formats
 from mlserve_cli.tables.remote_errors import shown_uri
 
 if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Batch, Prediction, Predictor
-
-# Blocks that wait for a worker beyond those being scored; enough to bridge a slow write.
-_SPARE_BLOCKS = 2
 
 
 def predict_file(
@@ -77,11 +72,15 @@ def predict_file(
         encoder = open_encoder(table, str(destination), names, predictor.signature, options)
         scorer = BlockScorer(taking, options, encoder, len(names))
         job = describe_job(stream, taking, options)
-        with JobOutput(destination, stream, encoder, job, options) as output:
+        # A copy of this process must not hold the lock on the output.
+        with (
+            open_workers(scorer, table, stream) as workers,
+            JobOutput(destination, stream, encoder, job, options) as output,
+        ):
             done = output.state
             if done.position is None:
                 output.begin(table.lines_before_rows)
-            for piece in _pieces(table, scorer, output, stream.name):
+            for piece in _pieces(table, workers, output, stream.name):
                 output.add(piece)
                 if progress is not None:
                     progress(Progress(stream.bytes_read, stream.size_bytes, output.state.rows))
@@ -100,10 +99,10 @@ def predict_file(
     )
 
 
-def _pieces(table: Table, scorer: BlockScorer, output: JobOutput, name: str) -> Iterator[Piece]:
+def _pieces(table: Table, workers: Workers, output: JobOutput, name: str) -> Iterator[Piece]:
     """Scored blocks in input order; an error names the row in the file."""
     blocks = table.blocks(output.state.position)
-    with closing(_in_order(blocks, scorer)) as futures:
+    with closing(workers.score_in_order(blocks)) as futures:
         for future in futures:
             try:
                 piece = future.result()
@@ -111,42 +110,6 @@ def _pieces(table: Table, scorer: BlockScorer, output: JobOutput, name: str) -> 
                 state = output.state
                 raise fault.located(name, state.rows, state.lines) from fault
             yield piece
-
-
-def _in_order(
-    blocks: Iterator[Block], scorer: BlockScorer
-) -> "Generator[Future[Piece], None, None]":
-    """Blocks under way, oldest first, of which only so many exist at any time."""
-    waiting: deque[Future[Piece]] = deque()
-    threads = scorer.options.threads
-    with single_threaded():
-        workers = ThreadPoolExecutor(threads, "batch", initializer=one_thread_per_worker)
-        try:
-            for future in _submitted(blocks, scorer, workers):
-                waiting.append(future)
-                if len(waiting) >= threads + _SPARE_BLOCKS:
-                    yield waiting.popleft()
-            while waiting:
-                yield waiting.popleft()
-        finally:
-            workers.shutdown(cancel_futures=True)
-
-
-def _submitted(
-    blocks: Iterator[Block], scorer: BlockScorer, workers: ThreadPoolExecutor
-) -> Iterator["Future[Piece]"]:
-    try:
-        for block in blocks:
-            yield workers.submit(scorer.score, block)
-    except RowFaultError as fault:
-        # Its turn comes after the blocks before it: an earlier row may be at fault too.
-        yield _failed(fault)
-
-
-def _failed(fault: RowFaultError) -> "Future[Piece]":
-    future: Future[Piece] = Future()
-    future.set_exception(fault)
-    return future
 
 
 class BatchPredictor:

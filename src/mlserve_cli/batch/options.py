@@ -47,6 +47,8 @@ class BatchOptions:
         encoding: Encoding of a text; None takes UTF-16 where a byte order mark says so, else UTF-8.
         block_bytes: How much of the input is read, parsed and scored at once.
         threads: How many blocks are scored at the same time.
+        forks: Whether copies of this process may take the place of all threads but one, where that
+            is of use. Only for processes that have no threads of others.
         on_error: Whether a row that cannot be scored ends the job, or goes to a file of errors.
         max_errors: How many rows may be skipped; one more ends the job. None sets no limit.
         resume: Whether to go on where an interrupted run of the same job stopped.
@@ -67,6 +69,7 @@ class BatchOptions:
     encoding: str | None = None
     block_bytes: int = BLOCK_BYTES
     threads: int = 2
+    forks: bool = False
     on_error: OnError = OnError.FAIL
     max_errors: int | None = None
     resume: bool = False

@@ -57,6 +57,9 @@ class TableFormat(StrEnum):
 
 # What a block of a file of some twenty columns holds.
 _ROWS_PER_BLOCK = 10_000
+# To read a row of text takes about as long. Models that take longer leave Python's lock to others
+# most of the time: threads are enough, and take less memory.
+_READING_SECONDS = 1e-6
 
 
 class EngineChoice(StrEnum):
@@ -200,13 +203,14 @@ def batch_predict(
         if engine is EngineChoice.DASK:
             engine, dask = EngineChoice.AUTO, dask or "local"
         chosen = None if engine is EngineChoice.AUTO else Engine(engine)
+        row_seconds = None
         if chosen is None:
             choice = choose_engine(
                 find_model(model, models=models),
                 batch_rows or _ROWS_PER_BLOCK,
                 estimate_rows(source),
             )
-            chosen, reason = choice.engine, choice.reason
+            chosen, reason, row_seconds = choice.engine, choice.reason, choice.row_seconds
         if dask is None:
             predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())
             predict = _local(source, predictor)
@@ -228,6 +232,7 @@ def batch_predict(
         max_errors=max_errors,
         resume=resume,
         model_digest=model_digest(model, models=models),
+        forks=dask is None and (row_seconds or 0) < _READING_SECONDS,
     )
     report = _predict_with_progress(predict, source, destination, options)
     if json:

@@ -27,10 +27,12 @@ class EngineChoice:
     Attributes:
         engine: Where to score.
         reason: Why there, as the end of a sentence.
+        row_seconds: What it takes for a row there; None where that was not measured.
     """
 
     engine: Engine
     reason: str
+    row_seconds: float | None = None
 
 
 def choose_engine(
@@ -70,6 +72,7 @@ def _faster(speed: "Speed", total_rows: int | None) -> EngineChoice:
         return EngineChoice(
             Engine.SKLEARN if slow else Engine.ONNX,
             f"ONNX was measured to be {times} at {speed.rows:,} rows a call",
+            (speed.estimator_seconds if slow else speed.onnx_seconds) / speed.rows,
         )
     calls = total_rows / speed.rows
     seconds = {
@@ -82,4 +85,5 @@ def _faster(speed: "Speed", total_rows: int | None) -> EngineChoice:
         faster,
         f"about {seconds[faster]:.1f} s of loading and scoring against {seconds[slower]:.1f} s "
         f"with {slower}",
+        (speed.onnx_seconds if faster is Engine.ONNX else speed.estimator_seconds) / speed.rows,
     )

@@ -122,7 +122,11 @@ class CsvTable:
             self._source.skip_to(start)
             data, position = b"", start
         for block, end in cut_blocks(self._source, data, position, self._block_bytes, self._cut):
-            yield CsvBlock(block, end, self._scanner, self._reader)
+            yield self.block(block, end)
+
+    def block(self, data: bytes, end: int) -> "CsvBlock":
+        """Whole records as a block that ends there."""
+        return CsvBlock(data, end, self._scanner, self._reader)
 
     def _cut(self, data: bytes, *, final: bool) -> int:
         try:

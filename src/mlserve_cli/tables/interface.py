@@ -81,6 +81,14 @@ class Block(Protocol):
         """
 
 
+class TextBlock(Block, Protocol):
+    """A block of text."""
+
+    @property
+    def data(self) -> bytes:
+        """The text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sifted:
     """The rows of a block that fit a signature, as far as values tell, and what the others lack.
@@ -124,3 +132,11 @@ class Table(Protocol):
         Raises:
             RowFaultError: A record that does not end; it is counted from the end of the last block.
         """
+
+
+@runtime_checkable
+class TextTable(Table, Protocol):
+    """An open input of text."""
+
+    def block(self, data: bytes, end: int) -> TextBlock:
+        """Whole rows as a block that ends there."""

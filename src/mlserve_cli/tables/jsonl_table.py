@@ -98,7 +98,11 @@ class JsonlTable:
             self._source.skip_to(start)
             data, position = b"", start
         for block, end in cut_blocks(self._source, data, position, self._block_bytes, _cut):
-            yield JsonlBlock(block, end, self._reader)
+            yield self.block(block, end)
+
+    def block(self, data: bytes, end: int) -> "JsonlBlock":
+        """Whole lines as a block that ends there."""
+        return JsonlBlock(data, end, self._reader)
 
 
 def _cut(data: bytes, *, final: bool) -> int:
