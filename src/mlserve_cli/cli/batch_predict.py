@@ -142,7 +142,12 @@ def batch_predict(
     ] = "prediction",
     batch_rows: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Rows per call of the model, at the most."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Rows per call of the model, at the most. Default: as many as convert-onnx has "
+            "measured to be fastest; a block of 1 MiB where larger calls are as fast.",
+        ),
     ] = None,
     on_error: Annotated[
         OnError,
@@ -194,7 +199,7 @@ def batch_predict(
         from mlserve_cli.batch import OnError as BatchOnError
         from mlserve_cli.batch import Output as BatchOutput
         from mlserve_cli.inference.predictor import Engine
-        from mlserve_cli.serialization.engine_choice import choose_engine
+        from mlserve_cli.serialization.engine_choice import choose_engine, fastest_call
         from mlserve_cli.serialization.load import load_predictor, model_digest
         from mlserve_cli.serialization.models import find_model
         from mlserve_cli.tables.formats import Format
@@ -202,15 +207,14 @@ def batch_predict(
         reason = "asked for"
         if engine is EngineChoice.DASK:
             engine, dask = EngineChoice.AUTO, dask or "local"
+        found = find_model(model, models=models)
         chosen = None if engine is EngineChoice.AUTO else Engine(engine)
-        row_seconds = None
         if chosen is None:
-            choice = choose_engine(
-                find_model(model, models=models),
-                batch_rows or _ROWS_PER_BLOCK,
-                estimate_rows(source),
-            )
-            chosen, reason, row_seconds = choice.engine, choice.reason, choice.row_seconds
+            choice = choose_engine(found, batch_rows or _ROWS_PER_BLOCK, estimate_rows(source))
+            chosen, reason = choice.engine, choice.reason
+        call = fastest_call(found, chosen)
+        if call is not None and call.rows < _ROWS_PER_BLOCK:
+            batch_rows = batch_rows or call.rows
         if dask is None:
             predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())
             predict = _local(source, predictor)
@@ -232,21 +236,22 @@ def batch_predict(
         max_errors=max_errors,
         resume=resume,
         model_digest=model_digest(model, models=models),
-        forks=dask is None and (row_seconds or 0) < _READING_SECONDS,
+        forks=dask is None and (call is None or call.row_seconds < _READING_SECONDS),
     )
     report = _predict_with_progress(predict, source, destination, options)
     if json:
         print_json(report)
     else:
-        typer.echo(_told(report, reason), err=True)
+        typer.echo(_told(report, reason, batch_rows), err=True)
     if report.skipped:
         raise typer.Exit(InputError.exit_code)
 
 
-def _told(report: "BatchReport", reason: str) -> str:
+def _told(report: "BatchReport", reason: str, batch_rows: int | None) -> str:
+    calls = "" if batch_rows is None else f", {batch_rows:,} rows a call"
     lines = [
         f"{report.rows:,} rows in {report.seconds:.2f} s, {report.rows_per_second:,.0f} rows/s",
-        f"Scored with {report.engine}: {reason}.",
+        f"Scored with {report.engine}{calls}: {reason}.",
     ]
     if report.resumed_rows:
         lines.append(f"The first {report.resumed_rows:,} rows were finished before.")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlserve_cli.inference.predictor import Engine
+
 if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Batch, Predictor
 
@@ -37,6 +39,10 @@ class Speed:
     def ratio(self) -> float:
         """How many times faster ONNX Runtime is."""
         return self.estimator_seconds / self.onnx_seconds
+
+    def seconds(self, engine: Engine) -> float:
+        """Median seconds of one call there."""
+        return self.onnx_seconds if engine is Engine.ONNX else self.estimator_seconds
 
 
 def measure_speed(

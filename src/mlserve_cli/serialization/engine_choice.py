@@ -18,6 +18,8 @@ _START_UP_SECONDS = {Engine.SKLEARN: 1.5, Engine.ONNX: 0.2}
 # Where nobody says how many rows there will be, as in a server: less than twice as slow is made up
 # for by the memory and the time that scikit-learn does not take.
 _LEAST_RATIO = 0.5
+# Measured times within which nothing tells which is the shorter one.
+_AS_FAST = 1.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,44 @@ class EngineChoice:
     Attributes:
         engine: Where to score.
         reason: Why there, as the end of a sentence.
-        row_seconds: What it takes for a row there; None where that was not measured.
     """
 
     engine: Engine
     reason: str
-    row_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FastestCall:
+    """How to call a model for many rows.
+
+    Attributes:
+        rows: Rows per call.
+        row_seconds: What a row takes then.
+    """
+
+    rows: int
+    row_seconds: float
+
+
+def fastest_call(found: "Artifact | ModelFile", engine: Engine) -> FastestCall | None:
+    """The number of rows per call that was measured to be fastest; None where nobody measured.
+
+    The largest of several that are about as fast: what stands around the calls counts as well.
+
+    Args:
+        found: The model.
+        engine: Where it is scored.
+    """
+    converted = None if isinstance(found, ModelFile) else found.manifest.onnx
+    if converted is None or not converted.speeds:
+        return None
+    calls = [
+        FastestCall(speed.rows, speed.seconds(engine) / speed.rows) for speed in converted.speeds
+    ]
+    least = min(call.row_seconds for call in calls)
+    return max(
+        (call for call in calls if call.row_seconds <= least * _AS_FAST), key=lambda call: call.rows
+    )
 
 
 def choose_engine(
@@ -72,12 +106,10 @@ def _faster(speed: "Speed", total_rows: int | None) -> EngineChoice:
         return EngineChoice(
             Engine.SKLEARN if slow else Engine.ONNX,
             f"ONNX was measured to be {times} at {speed.rows:,} rows a call",
-            (speed.estimator_seconds if slow else speed.onnx_seconds) / speed.rows,
         )
     calls = total_rows / speed.rows
     seconds = {
-        Engine.ONNX: _START_UP_SECONDS[Engine.ONNX] + calls * speed.onnx_seconds,
-        Engine.SKLEARN: _START_UP_SECONDS[Engine.SKLEARN] + calls * speed.estimator_seconds,
+        engine: _START_UP_SECONDS[engine] + calls * speed.seconds(engine) for engine in Engine
     }
     order: Sequence[Engine] = sorted(seconds, key=lambda engine: seconds[engine])
     faster, slower = order
@@ -85,5 +117,4 @@ def _faster(speed: "Speed", total_rows: int | None) -> EngineChoice:
         faster,
         f"about {seconds[faster]:.1f} s of loading and scoring against {seconds[slower]:.1f} s "
         f"with {slower}",
-        (speed.onnx_seconds if faster is Engine.ONNX else speed.estimator_seconds) / speed.rows,
     )
