@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import json
+import signal
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from tests.serving.conftest import Serve, Server, Trained
 from tests.serving.processes import is_gone, wait_until, workers_of
@@ -62,6 +65,31 @@ def test_requests_that_are_never_complete_do_not_hold_up_the_end(
         _, errors = running.process.communicate()
         assert errors == ""
         wait_until(lambda: all(map(is_gone, started)))
+
+
+# So slow that it is called in a thread.
+TAKES_A_MINUTE = """
+import time
+from mlserve_cli.inference.onnx import OnnxPredictor
+predict = OnnxPredictor.predict
+def slow(self, batch, **how):
+    time.sleep(60 if batch[0][0] == 99 else 0.01)
+    return predict(self, batch, **how)
+OnnxPredictor.predict = slow
+"""
+
+
+def test_a_second_interrupt_does_not_wait_for_a_call_that_takes_a_minute(
+    serve: Serve, trained: Trained
+) -> None:
+    with serve(trained.root, "iris", before=TAKES_A_MINUTE) as running, connect(running) as slow:
+        slow.sendall(post("/predict", {}, b'{"features": [99.0, 3.5, 1.4, 0.2]}'))
+        assert httpx.get(f"{running.address}/v2/health/live").status_code == 200
+        running.process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(2)
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(10) == 0
 
 
 def test_a_body_that_is_sent_on_while_the_server_stops_is_answered(

@@ -1,5 +1,6 @@
 """`mlserve serve`."""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -315,7 +316,11 @@ def serve(
         log,
         None if records == _NO_RECORDS else kept,
     )
-    serve_models(model or (), source, server, allowed, announce)
+    if serve_models(model or (), source, server, allowed, announce):
+        # The time for that is over.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _tls(certificate: Path | None, key: Path | None) -> "Tls | None":

@@ -97,7 +97,7 @@ def serve_models(
     server: ServerOptions | None = None,
     allowed: GatewayOptions | None = None,
     on_ready: Callable[[RunningServer], None] = lambda _: None,
-) -> None:
+) -> bool:
     """Serves models over HTTP until SIGTERM or SIGINT, then finishes what is in flight.
 
     Args:
@@ -106,6 +106,9 @@ def serve_models(
         server: Where and how to listen.
         allowed: What clients may do.
         on_ready: Called once requests are answered, by all workers.
+
+    Returns:
+        Whether a thread still scores what was given up; Python waits for it before it exits.
 
     Raises:
         UsageError: Options that cannot be carried out.
@@ -140,10 +143,10 @@ def serve_models(
         )
         work = partial(run_server, gateway, app, listener, process, partial(on_ready, running))
         if server.workers == 1:
-            work()
-        else:
-            app.build_now()
-            _run_workers(server.workers, gateway, listener, server.tls, work)
+            return work()
+        app.build_now()
+        _run_workers(server.workers, gateway, listener, server.tls, work)
+    return False
 
 
 def _run_workers(
@@ -151,7 +154,7 @@ def _run_workers(
     gateway: Gateway,
     listener: socket.socket,
     tls: "Tls | None",
-    work: Callable[[], None],
+    work: Callable[[], object],
 ) -> None:
     from mlserve_cli.serving.fleet import Fleet
     from mlserve_cli.serving.workers import Supervisor

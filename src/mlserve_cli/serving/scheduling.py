@@ -91,7 +91,13 @@ class Scheduler:
                 queue.close()
                 del self._queues[model]
 
-    def close(self) -> None:
-        """Lets all threads go."""
+    def close(self) -> bool:
+        """Lets all threads go.
+
+        Returns:
+            Whether some of them still score what was given up.
+        """
+        is_busy = any(not queue.is_idle for queue in self._queues.values())
         for queue in self._queues.values():
             queue.close()
+        return is_busy

@@ -76,7 +76,7 @@ def run_server(
     listener: socket.socket,
     options: ProcessOptions,
     on_ready: Callable[[], None] = lambda: None,
-) -> None:
+) -> bool:
     """Serves until SIGTERM or SIGINT; then finishes what is in flight and returns.
 
     Args:
@@ -85,11 +85,15 @@ def run_server(
         listener: A listening socket.
         options: What else this process does.
         on_ready: Called once requests are answered, by all workers where there are several.
+
+    Returns:
+        Whether a thread still scores what was given up.
     """
     server = _Server(_config(gateway, app, options), gateway, app, options, on_ready)
     drift = contextlib.nullcontext() if gateway.drift is None else gateway.drift.in_background()
     with gateway.options.log.in_background(), gateway.in_background(), drift:
         server.run(sockets=[listener])
+    return server.is_scoring
 
 
 def _config(gateway: "Gateway", app: "LateApp", options: ProcessOptions) -> uvicorn.Config:
@@ -139,6 +143,8 @@ class _Server(uvicorn.Server):
         self._tasks: list[asyncio.Task[Any]] = []
         self._membership: Membership | None = None
         self._grpc: GrpcServer | None = None
+        # Whether a thread scores what nobody waits for any more.
+        self.is_scoring = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens, then says so."""
@@ -172,7 +178,7 @@ class _Server(uvicorn.Server):
         await let_clients_go(self.server_state, is_hurried=lambda: self.force_exit)
         await super().shutdown(sockets)
         await stopping
-        self._gateway.scheduler.close()
+        self.is_scoring = self._gateway.scheduler.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Readiness is off as soon as the signal is there."""
