@@ -69,7 +69,8 @@ class DriftWatch:
         self._models: dict[LoadedModel, ModelDrift] = {}
         self._exchange: DriftExchange | None = None
         self._stopping = threading.Event()
-        self._pace = Pace(self._stopping)
+        # Half of the time between two looks, so that the steps of one are spread over all of it.
+        self._pace = Pace(self._stopping, rest=_REST / 2)
         self._failures = 0
         self._failed_in_a_row = 0
         self._skipped_rows = 0
@@ -88,6 +89,8 @@ class DriftWatch:
     def share(self) -> None:
         """Watches the rows of several workers together; called before they are forked."""
         self._exchange = DriftExchange()
+        # What they send does not wait for long.
+        self._pace = Pace(self._stopping)
 
     def tap(self, model: "LoadedModel") -> Tap | None:
         """Where to leave what a model has scored; None where that is compared with nothing."""
@@ -151,16 +154,17 @@ class DriftWatch:
         rest = _LOOK_SECONDS
         while not self._rests(rest):
             # The time of this thread alone; that of others must not slow down the watch.
-            started = time.thread_time()
-            self._pace.begin()
+            started, began = time.thread_time(), self._clock()
             try:
-                self.look(self._pace.pause)
+                with self._pace.working(_LONGEST_REST_SECONDS) as pause:
+                    self.look(pause)
                 self._failed_in_a_row = 0
             # Requests go on, whatever is wrong with the watch.
             except Exception:
                 self._count_failure()
             spent = time.thread_time() - started
-            rest = min(_LONGEST_REST_SECONDS, max(_LOOK_SECONDS, _REST * spent))
+            rest = min(_LONGEST_REST_SECONDS, _REST * spent) - (self._clock() - began)
+            rest = max(_LOOK_SECONDS, rest)
 
     def _rests(self, seconds: float) -> bool:
         """Whether the server stops; until then rows of other workers are taken."""

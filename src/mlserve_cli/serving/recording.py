@@ -225,20 +225,20 @@ class Recording:
         while not is_last:
             is_last = self._stopping.wait(_FLUSH_SECONDS if flushes else 0)
             flushes += 1
-            self._pace.begin(_REST_SECONDS)
             # The thread must live as long as the server.
             try:
-                self._flush()
-                if keeps_history and (is_last or flushes % _HISTORY_FLUSHES == 0):
-                    self.keep_history()
-                    self._quality.look()
+                with self._pace.working(_REST_SECONDS) as pause:
+                    self._flush(pause)
+                    if keeps_history and (is_last or flushes % _HISTORY_FLUSHES == 0):
+                        self.keep_history()
+                        self._quality.look()
             except Exception:
                 _LOGGER.exception("unexpected error while recording")
         if self._history is not None:
             self._history.close()
             self._history = None
 
-    def _flush(self) -> None:
+    def _flush(self, pause: Callable[[], None]) -> None:
         if self._writer is None:
             if self.options.rows_per_second <= 0:
                 return
@@ -256,7 +256,7 @@ class Recording:
                 retention,
                 waiting=WaitingPredictions(options.folder),
             )
-        self._writer.flush(self._pace.pause)
+        self._writer.flush(pause)
 
     def _readings(self) -> Iterator[Reading]:
         yield Reading(DROPPED_RECORDS, ("buffer",), self._buffer.dropped)
