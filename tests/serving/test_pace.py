@@ -1,6 +1,5 @@
 """A thread beside the event loop works in short steps."""
 
-import sys
 import threading
 import time
 
@@ -36,65 +35,33 @@ def rests() -> Rests:
 
 
 def test_a_rest_is_so_many_times_as_long_as_the_step_before(rests: Rests) -> None:
-    with Pace(rests, rest=20).working() as pause:
-        for _ in range(3):
-            work()
-            pause()
+    pause = Pace(rests, rest=20).begin()
+    for _ in range(3):
+        work()
+        pause()
     assert len(rests.seconds) == 3
     assert all(20 * STEP <= seconds < 200 * STEP for seconds in rests.seconds)
 
 
 def test_steps_that_are_too_short_are_taken_together(rests: Rests) -> None:
-    with Pace(rests).working() as pause:
-        pause()
-        pause()
-        assert not rests.seconds
-        work()
-        pause()
+    pause = Pace(rests).begin()
+    pause()
+    pause()
+    assert not rests.seconds
+    work()
+    pause()
     assert len(rests.seconds) == 1
 
 
 def test_what_a_thread_has_done_before_it_began_does_not_count(rests: Rests) -> None:
     pace = Pace(rests)
     work()
-    with pace.working() as pause:
-        pause()
+    pace.begin()()
     assert not rests.seconds
 
 
 def test_work_that_takes_too_long_goes_on_without_rests(rests: Rests) -> None:
-    with Pace(rests).working(most_seconds=0) as pause:
-        work()
-        pause()
+    pause = Pace(rests).begin(most_seconds=0)
+    work()
+    pause()
     assert not rests.seconds
-
-
-def test_others_wait_longer_during_a_step_only(rests: Rests) -> None:
-    usual = sys.getswitchinterval()
-    during_rests = []
-    wait = rests.wait
-
-    def noted(timeout: float | None = None) -> bool:
-        during_rests.append(sys.getswitchinterval())
-        return wait(timeout)
-
-    rests.wait = noted  # type: ignore[method-assign]
-    try:
-        sys.setswitchinterval(0.0002)
-        before = sys.getswitchinterval()
-        with Pace(rests).working() as pause:
-            assert sys.getswitchinterval() > before
-            work()
-            pause()
-            with Pace(rests).working() as other_pause:
-                work()
-                # Another thread is in a step.
-                other_pause()
-            assert sys.getswitchinterval() > before
-        for _ in range(100):
-            with Pace(rests).working():
-                pass
-        assert sys.getswitchinterval() == before
-        assert during_rests[0] == before < during_rests[1]
-    finally:
-        sys.setswitchinterval(usual)

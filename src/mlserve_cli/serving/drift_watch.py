@@ -156,8 +156,7 @@ class DriftWatch:
             # The time of this thread alone; that of others must not slow down the watch.
             started, began = time.thread_time(), self._clock()
             try:
-                with self._pace.working(_LONGEST_REST_SECONDS) as pause:
-                    self.look(pause)
+                self.look(self._pace.begin(_LONGEST_REST_SECONDS))
                 self._failed_in_a_row = 0
             # Requests go on, whatever is wrong with the watch.
             except Exception:

@@ -227,11 +227,10 @@ class Recording:
             flushes += 1
             # The thread must live as long as the server.
             try:
-                with self._pace.working(_REST_SECONDS) as pause:
-                    self._flush(pause)
-                    if keeps_history and (is_last or flushes % _HISTORY_FLUSHES == 0):
-                        self.keep_history()
-                        self._quality.look()
+                self._flush(self._pace.begin(_REST_SECONDS))
+                if keeps_history and (is_last or flushes % _HISTORY_FLUSHES == 0):
+                    self.keep_history()
+                    self._quality.look()
             except Exception:
                 _LOGGER.exception("unexpected error while recording")
         if self._history is not None:

@@ -42,10 +42,10 @@ _GREETING_SECONDS = 1.0
 # What is in flight over HTTP has ended when uvicorn begins to wait; see `let_clients_go`.
 _UVICORN_SECONDS = 1
 _KEEP_ALIVE_SECONDS = 75
-# How long a thread that scores may keep the event loop waiting; Python gives it 5 ms. A request asks
-# for that two or three times. Measured with 0.5 ms, against which 0.1 ms is better again: 1.7 to 2.1
-# times as many requests over one connection beside a thread that is busy half of the time, 1.2 to
-# 1.8 times over 32. Threads that write records or watch for drift keep it longer; see `pace`.
+# How long a thread that scores, writes records or watches for drift keeps the event loop waiting;
+# Python gives it 5 ms. A request asks for that two or three times. Measured with 0.5 ms, against
+# which 0.1 ms is better again: 1.7 to 2.1 times as many requests over one connection beside a
+# thread that is busy half of the time, 1.2 to 1.8 times over 32.
 _SWITCH_SECONDS = 0.0001
 
 
