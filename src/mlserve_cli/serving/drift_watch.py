@@ -252,7 +252,9 @@ class DriftWatch:
         """Imports what compares, where there is something to compare; requests would feel it."""
         models = self._gateway.service.models()
         if self._is_watching and any(model.reference is not None for model in models):
-            importlib.import_module("mlserve_cli.serving.model_drift")
+            # numpy imports the second one with the first call of `unique`.
+            for name in ("mlserve_cli.serving.model_drift", "numpy.ma"):
+                importlib.import_module(name)
 
     def _drift_of(self, model: "LoadedModel") -> "ModelDrift":
         from mlserve_cli.serving.model_drift import ModelDrift
