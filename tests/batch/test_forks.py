@@ -18,7 +18,7 @@ from tests.batch.test_resume import rows
 from mlserve_cli.batch import BatchOptions, OnError, Progress, predict_file
 from mlserve_cli.batch.forks import Fork
 from mlserve_cli.batch.scoring import Piece
-from mlserve_cli.errors import SignatureError
+from mlserve_cli.errors import InterruptedJobError, SignatureError
 from mlserve_cli.inference.predictor import Engine, Prediction
 from mlserve_cli.signature import Column, Signature, Task
 
@@ -62,6 +62,11 @@ class Deadly(Sum):
     def do_something(self) -> None:
         if os.getpid() != self._process:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
 
 
 @pytest.fixture
@@ -144,13 +149,14 @@ def test_objects_of_json_and_other_encodings_are_given_to_forks_as_well(
     assert len(scored_by_forks) > 10
 
 
-def test_the_first_faulty_row_is_named_as_by_threads(tmp_path: Path) -> None:
+def test_the_first_faulty_row_is_named_as_by_threads(tmp_path: Path, processes: list[int]) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(rows(3000, faulty=1700))
     for forks in (False, True):
         options = BatchOptions(block_bytes=1000, forks=forks)
         with pytest.raises(SignatureError, match=r"row 5 .line 7 of the file., column 'b'"):
             predict_file(source, tmp_path / "out.csv", Sum(), options)
+    assert len(processes) == 1
 
 
 def test_a_fork_that_dies_is_made_good(tmp_path: Path, scored_by_forks: list[Piece]) -> None:
@@ -179,12 +185,16 @@ def test_a_fork_that_is_killed_is_made_good(tmp_path: Path, processes: list[int]
         assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_a_warning_is_shown_here(tmp_path: Path) -> None:
+def test_a_warning_is_shown_here(tmp_path: Path, scored_by_forks: list[Piece]) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(rows(3000))
     options = BatchOptions(block_bytes=1000, forks=True)
-    with pytest.warns(UserWarning, match="This value is special"):
-        predict_file(source, tmp_path / "out.csv", Sum(2500.0), options)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        # Each block has such a value.
+        predict_file(source, tmp_path / "out.csv", Sum(*range(0, 3000, 20)), options)
+    assert {str(one.message) for one in shown} == {"This value is special."}
+    assert not scored_by_forks
 
 
 def open_pipes() -> list[str]:
@@ -207,7 +217,10 @@ def test_nothing_is_left_of_forks(tmp_path: Path, processes: list[int]) -> None:
 def test_no_process_is_no_reason_to_give_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    refused = []
+
     def refuse() -> int:
+        refused.append(True)
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", refuse)
@@ -216,7 +229,53 @@ def test_no_process_is_no_reason_to_give_up(
     before = open_pipes()
     of_threads, of_forks = outputs_of(tmp_path, source, ".csv")
     assert of_forks == of_threads
+    assert refused
     assert open_pipes() == before
+
+
+def test_who_ignores_the_ends_of_children_is_no_error(tmp_path: Path) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(rows(100_000))
+    command = f"trap '' CHLD; exec {sys.executable} {_SCRIPT} {source} {destination}"
+    finished = subprocess.run(["sh", "-c", command], capture_output=True, check=True, timeout=60)
+    assert finished.stderr == b""
+    assert destination.exists()
+
+
+@pytest.mark.parametrize("forks", [False, True])
+def test_a_job_goes_on_with_forks_or_without(tmp_path: Path, forks: bool) -> None:
+    source, destination = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(rows(3000))
+    predict_file(source, tmp_path / "whole.csv", Sum(), BatchOptions(block_bytes=1000))
+
+    def interrupt(now: Progress) -> None:
+        if now.rows > 1000:
+            raise InterruptedJobError("Stopped.")
+
+    options = BatchOptions(block_bytes=1000, forks=not forks)
+    with pytest.raises(InterruptedJobError):
+        predict_file(source, destination, Sum(), options, progress=interrupt)
+    options = BatchOptions(block_bytes=1000, forks=forks, resume=True)
+    report = predict_file(source, destination, Sum(), options)
+    assert report.resumed_rows > 1000
+    assert destination.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_fork_that_hangs_does_not_keep_a_job_that_ends(
+    tmp_path: Path, processes: list[int]
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(rows(20_000))
+
+    def interrupt(_: Progress) -> None:
+        os.kill(processes[0], signal.SIGSTOP)
+        # It is given blocks that it does not score.
+        time.sleep(0.2)
+        raise InterruptedJobError("Stopped.")
+
+    options = BatchOptions(block_bytes=1000, forks=True)
+    with pytest.raises(InterruptedJobError):
+        predict_file(source, tmp_path / "out.csv", Sum(), options, progress=interrupt)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -236,9 +295,14 @@ def test_forks_end_with_their_process(tmp_path: Path, number: signal.Signals) ->
             process.send_signal(number)
         process.stderr.read()
     deadline = time.monotonic() + 10
-    while Path(f"/proc/{children[0]}").exists() and time.monotonic() < deadline:
-        # Whoever takes up orphans may not look after them at once.
-        if "\nState:\tZ" in Path(f"/proc/{children[0]}/status").read_text():
-            return
+    while is_alive(children[0]) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not Path(f"/proc/{children[0]}").exists()
+    assert not is_alive(children[0])
+
+
+def is_alive(process: str) -> bool:
+    """Whether a process is there, and not only what is left of it."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

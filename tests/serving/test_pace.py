@@ -61,7 +61,12 @@ def test_what_a_thread_has_done_before_it_began_does_not_count(rests: Rests) -> 
 
 
 def test_work_that_takes_too_long_goes_on_without_rests(rests: Rests) -> None:
-    pause = Pace(rests).begin(most_seconds=0)
+    pace = Pace(rests, rest=20)
+    pause = pace.begin(most_seconds=0)
     work()
     pause()
     assert not rests.seconds
+    pause = pace.begin(most_seconds=0, then=10)
+    work()
+    pause()
+    assert 10 * STEP <= rests.seconds[0] < 100 * STEP

@@ -124,7 +124,7 @@ class CheckpointFile:
 def describe_job(source: "Source", predictor: "Predictor", options: "BatchOptions") -> Job:
     """What a later run must have in common with this one to continue it."""
     model = (options.model_digest, predictor.engine.value, predictor.signature)
-    same = {"resume", "model_digest", "checkpoint_seconds", "threads", "max_errors"}
+    same = {"resume", "model_digest", "checkpoint_seconds", "threads", "forks", "max_errors"}
     names = [field.name for field in dataclasses.fields(options) if field.name not in same]
     chosen = tuple((name, getattr(options, name)) for name in names)
     return Job(_input_digest(source), _digest(model), _digest(chosen))

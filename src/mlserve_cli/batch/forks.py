@@ -99,11 +99,15 @@ class Fork:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # It has nothing to finish.
+        self.kill()
+        # Where somebody ignores the ends of children, the system has cleaned up.
+        with self._open, suppress(ChildProcessError):
+            os.waitpid(self._process, 0)
+
+    def kill(self) -> None:
+        """Ends it; it has nothing to finish. What waits for it goes on."""
         with suppress(ProcessLookupError):
             os.kill(self._process, signal.SIGKILL)
-        os.waitpid(self._process, 0)
-        self._open.close()
 
     def _forked(self) -> int:
         parent = os.getpid()
@@ -114,10 +118,11 @@ class Fork:
                 # Newer Pythons warn where there are threads, such as that of a progress bar.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 process = os.fork()
-            if process == 0:
-                self._be_fork(parent)
         finally:
-            gc.unfreeze()
+            if os.getpid() == parent:
+                gc.unfreeze()
+        if process == 0:
+            self._be_fork(parent)
         return process
 
     def _be_fork(self, parent: int) -> NoReturn:

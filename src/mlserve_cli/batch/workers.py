@@ -5,11 +5,11 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, cast
 
 from mlserve_cli.batch.encoders import TextEncoder
@@ -82,6 +82,8 @@ class Workers:
 
     def __init__(self, scorer: BlockScorer, forks: list[Fork]) -> None:
         self._scorer = scorer
+        self._forks = forks
+        self._is_given_up = False
         self._threads = 1 + PLACES * len(forks) if forks else scorer.options.threads
         self._remote: SimpleQueue[Callable[[bytes], Piece | None]] = SimpleQueue()
         for fork in forks:
@@ -101,12 +103,20 @@ class Workers:
                         yield waiting.popleft()
                 while waiting:
                     yield waiting.popleft()
+            except BaseException:
+                # Threads that wait for a fork would be waited for.
+                self._is_given_up = True
+                for fork in self._forks:
+                    fork.kill()
+                raise
             finally:
                 threads.shutdown(cancel_futures=True)
 
     def _begin(self) -> None:
         one_thread_per_worker()
-        self._of_thread.score = self._remote.get() if not self._remote.empty() else None
+        self._of_thread.score = None
+        with suppress(Empty):
+            self._of_thread.score = self._remote.get_nowait()
 
     def _score(self, block: Block) -> Piece:
         remote: Callable[[bytes], Piece | None] | None = self._of_thread.score
@@ -115,6 +125,8 @@ class Workers:
             piece = remote(cast("TextBlock", block).data)
             if piece is not None:
                 return replace(piece, end=block.end)
+            if self._is_given_up:
+                raise CancelledError
         return self._scorer.score(block)
 
     def _submitted(

@@ -213,7 +213,7 @@ def batch_predict(
             choice = choose_engine(found, batch_rows or _ROWS_PER_BLOCK, estimate_rows(source))
             chosen, reason = choice.engine, choice.reason
         call = fastest_call(found, chosen)
-        if call is not None and call.rows < _ROWS_PER_BLOCK:
+        if call is not None:
             batch_rows = batch_rows or call.rows
         if dask is None:
             predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())

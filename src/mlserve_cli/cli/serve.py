@@ -1,5 +1,6 @@
 """`mlserve serve`."""
 
+import atexit
 import os
 import sys
 from enum import StrEnum
@@ -317,10 +318,13 @@ def serve(
         None if records == _NO_RECORDS else kept,
     )
     if serve_models(model or (), source, server, allowed, announce):
-        # The time for that is over.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        # The time for that is over; Python would wait for the thread, whatever else it does.
+        try:
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(0)
 
 
 def _tls(certificate: Path | None, key: Path | None) -> "Tls | None":

@@ -40,11 +40,11 @@ class FastestCall:
     """How to call a model for many rows.
 
     Attributes:
-        rows: Rows per call.
+        rows: Rows per call; None where more rows were never measured to be slower.
         row_seconds: What a row takes then.
     """
 
-    rows: int
+    rows: int | None
     row_seconds: float
 
 
@@ -60,13 +60,10 @@ def fastest_call(found: "Artifact | ModelFile", engine: Engine) -> FastestCall |
     converted = None if isinstance(found, ModelFile) else found.manifest.onnx
     if converted is None or not converted.speeds:
         return None
-    calls = [
-        FastestCall(speed.rows, speed.seconds(engine) / speed.rows) for speed in converted.speeds
-    ]
-    least = min(call.row_seconds for call in calls)
-    return max(
-        (call for call in calls if call.row_seconds <= least * _AS_FAST), key=lambda call: call.rows
-    )
+    seconds = {speed.rows: speed.seconds(engine) / speed.rows for speed in converted.speeds}
+    least = min(seconds.values())
+    rows = max(rows for rows in seconds if seconds[rows] <= least * _AS_FAST)
+    return FastestCall(None if rows == max(seconds) else rows, seconds[rows])
 
 
 def choose_engine(

@@ -39,6 +39,8 @@ _LOOK_SECONDS = 0.25
 _REST = 125
 # So that a look that was slowed down by a busy machine is not the last one for long.
 _LONGEST_REST_SECONDS = 30.0
+# How many times longer than a step a rest within a look is, once the look has taken so long.
+_LATE_REST = 10
 # After so many errors in a row the log has said enough.
 _MOST_LOGGED = 3
 # Between two times that what is known is left for a worker that takes over.
@@ -156,7 +158,7 @@ class DriftWatch:
             # The time of this thread alone; that of others must not slow down the watch.
             started, began = time.thread_time(), self._clock()
             try:
-                self.look(self._pace.begin(_LONGEST_REST_SECONDS))
+                self.look(self._pace.begin(_LONGEST_REST_SECONDS, then=_LATE_REST))
                 self._failed_in_a_row = 0
             # Requests go on, whatever is wrong with the watch.
             except Exception:

@@ -29,18 +29,21 @@ class Pace:
         # The thread's own time when its last step ended; that of others must not slow it down.
         self._stepped = 0.0
         self._rests_until = 0.0
+        self._then = 0.0
 
-    def begin(self, most_seconds: float = math.inf) -> Callable[[], None]:
+    def begin(self, most_seconds: float = math.inf, then: float = 0.0) -> Callable[[], None]:
         """Begins some work.
 
         Args:
-            most_seconds: After so long there are no more rests.
+            most_seconds: After so long rests are shorter.
+            then: How many times as long as a step they are from then on; 0 for no more rests.
 
         Returns:
             What to call between its steps.
         """
         self._stepped = time.thread_time()
         self._rests_until = time.monotonic() + most_seconds
+        self._then = then
         return self._pause
 
     def _pause(self) -> None:
@@ -48,6 +51,7 @@ class Pace:
         spent = time.thread_time() - self._stepped
         if spent < _STEP_SECONDS:
             return
-        if time.monotonic() < self._rests_until:
-            self._stopping.wait(self._rest * spent)
+        rest = self._rest if time.monotonic() < self._rests_until else self._then
+        if rest:
+            self._stopping.wait(rest * spent)
         self._stepped = time.thread_time()
