@@ -20,6 +20,8 @@ _COMMAND = ["batch-predict", "in.csv", "out.csv", "-m", "model.joblib"]
 @pytest.fixture
 def options(in_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[BatchOptions]:
     """The options of the jobs that were run."""
+    # The command sets it for its own process, which is that of other tests here.
+    monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", "system")
     joblib.dump(LinearRegression().fit(np.eye(2), [0.0, 1.0]), "model.joblib")
     Path("in.csv").write_text("a,b\n1,2\n")
     noted: list[BatchOptions] = []
