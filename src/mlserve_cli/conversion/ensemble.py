@@ -178,7 +178,7 @@ def leaf_sum(x: "Tensor", trees: "Sequence[Tree]", values: "Sequence[NDArray[Any
     trees take up to 15 % less time, for 1 to 10,000 rows.
 
     Where each leaf is sure of one column, as in classifiers grown to their ends, votes are counted
-    instead: the file is half as large or less, and one row takes half of the time.
+    instead: the file has 60 % of the size or less, and a forest takes a third less time.
     """
     if len(trees) < _WHOLE_NUMBERS and all(map(_is_sure, trees, values)):
         return _votes(x, trees, values)
