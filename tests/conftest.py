@@ -28,6 +28,17 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+# What is started in the background of a script, or to outlive its terminal, ignores these signals,
+# and so would all that tests start.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGTERM, signal.SIG_DFL),
+    (signal.SIGCHLD, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
+
 TIMEOUT_SECONDS = 120
 # Variables that count when a command looks at them, not before.
 _READ_LATE = ("COLUMNS", "MODEL_PATH")

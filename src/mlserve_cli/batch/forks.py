@@ -7,7 +7,6 @@ memory that the two share. Whatever it cannot do (a row at fault, a block of unu
 warning, its own death) is done once more here, where it is told as ever.
 """
 
-import ctypes
 import gc
 import os
 import signal
@@ -23,6 +22,7 @@ import msgspec
 
 from mlserve_cli.batch.scoring import Piece
 from mlserve_cli.batch.skipping import Rejected
+from mlserve_cli.children import die_with
 
 # Places of a fork for blocks: while one is scored, the next is there already.
 PLACES = 2
@@ -34,7 +34,6 @@ _REQUEST = struct.Struct("=BQ")
 # rejected, which stand behind one another.
 _REPLY = struct.Struct("=?QQQQ")
 _REJECTED = msgspec.msgpack.Decoder(tuple[Rejected, ...])
-_PR_SET_PDEATHSIG = 1
 
 
 class Fork:
@@ -162,9 +161,7 @@ def _follow(parent: int) -> None:
     """Leaves everything but the work to the parent, and ends when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+    die_with(parent)
     # What shows warnings may be locked by a thread that is not here.
     warnings.showwarning = _raised  # type: ignore[assignment]
 

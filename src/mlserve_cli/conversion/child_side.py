@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from mlserve_cli.children import die_with
 from mlserve_cli.errors import MlserveError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 Tell = Callable[[str], None]
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def live(work: Callable[[Tell], Any], sender: "Connection", parent: int) -> NoRe
         signal.signal(signal.SIGTERM, _terminate)
         # An interrupt is the parent's to handle.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _die_with(parent)
+        die_with(parent)
         _volunteer_when_memory_runs_out()
         warnings.showwarning = lambda message, *_, **__: sender.send(Warned(str(message)))
         sender.send(_outcome(work, lambda step: sender.send(Step(step))))
@@ -134,16 +133,6 @@ def _told(error: BaseException) -> RuntimeError:
 
 def _terminate(_: int, __: object) -> NoReturn:
     raise _Terminated
-
-
-def _die_with(parent: int) -> None:
-    """Has the system kill this process when its parent dies, however that happens. Linux only."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _volunteer_when_memory_runs_out() -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Weights = NDArray[np.float64]
 
+# The share of paths that leave on both sides is about `exp(-8 x)` where that of those which leave on
+# one is `exp(-2 x)`; from this `x` on it is below the last digit.
+_ONE_SIDE_FROM = 7.0
 # Weights inside one block are scaled by up to e to this power; doubles hold e to the 709th.
 _BLOCK_RANGE = 400.0
 
@@ -27,8 +30,8 @@ _BLOCK_RANGE = 400.0
 def probability_outside(d: float, first_rows: int, second_rows: int) -> float:
     """Probability that two samples of one continuous distribution are at least `d` apart.
 
-    Takes time in proportion to the smaller sample, times the width of the band; for equal sizes
-    there is a short sum.
+    Takes time in proportion to the smaller sample, times the width of the band. There is a short
+    sum for equal sizes, and for small probabilities where one size divides the other.
 
     Args:
         d: From 0 to 1; taken for the nearest value that the statistic can have.
@@ -40,7 +43,11 @@ def probability_outside(d: float, first_rows: int, second_rows: int) -> float:
         return 1.0
     if first_rows == second_rows:
         return _square(first_rows, height)
-    return _oblong(min(first_rows, second_rows), max(first_rows, second_rows), height)
+    columns, rows = sorted((first_rows, second_rows))
+    leaves_once = 2 * height > rows or d * d * columns * rows / (columns + rows) >= _ONE_SIDE_FROM
+    if rows % columns == 0 and leaves_once:
+        return min(1.0, 2 * _above(columns, rows, height))
+    return _oblong(columns, rows, height)
 
 
 def _square(rows: int, height: int) -> float:
@@ -53,6 +60,21 @@ def _square(rows: int, height: int) -> float:
     shares = reached[height - 1 :: height]
     shares[1::2] *= -1
     return min(1.0, 2 * math.fsum(shares))
+
+
+def _above(columns: int, rows: int, height: int) -> float:
+    """Share of paths that leave the band above, `rows` being a multiple of `columns`.
+
+    Such a path meets the band's edge in a first point. By the hitting time theorem those that meet
+    it after `steps` steps are `height / steps` of all paths to that point. R. van der Hofstad and
+    M. Keane, "An elementary proof of the hitting time theorem", 2008.
+    """
+    slope, step = rows // columns, columns / (columns + rows)
+    column = np.arange((rows - height) // slope + 1)
+    row = column * slope + height
+    first = binomial.weight(column, row, step) * height / (column + row)
+    rest = binomial.weight(columns - column, rows - row, step)
+    return float((first * rest).sum() / binomial.weight(columns, rows, step))
 
 
 def _oblong(columns: int, rows: int, height: int) -> float:
