@@ -21,6 +21,7 @@ Half of X goes to the windows and half to the horizon. Effects that are too smal
 alarm (`Rule.min_effect`), so there are fewer false alarms than that.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ _LOOSEST, _STRICTEST = 0.01, 1e-15
 # Points of the quadrature, and how far it goes; the density beyond is below 1e-18.
 _POINTS, _REACH = 160, 9.0
 _HALVINGS = 40
+# Budgets are taken a little smaller than they are, so that few levels have to be found.
+_GRAIN = 1.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,21 @@ def window_level(budget: float, series: int, rows: int, reference_rows: int) -> 
         reference_rows: Of the reference.
     """
     wanted = budget / (2 * max(1, series))
-    correlation = rows / (rows + max(1, reference_rows))
+    if not wanted:
+        return _STRICTEST
+    return _level(math.floor(math.log(wanted, _GRAIN)), rows / (rows + max(1, reference_rows)))
+
+
+# Windows of a busy stream follow each other in nearly the same time.
+@functools.lru_cache(maxsize=256)
+def _level(grains: int, correlation: float) -> float:
+    """The level at which two windows of three are flagged with a probability of that many grains.
+
+    Args:
+        grains: The probability's logarithm, to the base of `_GRAIN`.
+        correlation: Of the results of two windows.
+    """
+    wanted = _GRAIN**grains
     # Rising levels mean falling quantiles.
     low, high = 0.0, 8.0
     for _ in range(_HALVINGS):

@@ -1,6 +1,6 @@
 """Has the data changed? One call from two data sets to a report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,11 @@ def drift_check(  # noqa: PLR0913 - a keyword for each question, as the command 
     asked.check(first, second)
     wanted = asked.columns(columns, first, second)
     if profile is None:
-        return _report(compare(first, second, wanted), rule, asked)
+        return report_of(compare(first, second, wanted), rule, asked)
     with profile_file(profile) as write:
         comparison = compare(first, second, wanted, reference_bins=True)
         write(comparison.profile())
-    return _report(comparison, rule, asked)
+    return report_of(comparison, rule, asked)
 
 
 def profile_of(reference: Any, *, columns: Sequence[str] | None = None) -> Profile:
@@ -110,10 +110,29 @@ def profile_of(reference: Any, *, columns: Sequence[str] | None = None) -> Profi
     return Profile.of_counts(data.name, [field for _, field in fields], data.named, counts)
 
 
-def _report(comparison: Comparison, rule: Rule, asked: Asked) -> DriftReport:
+def report_of(
+    comparison: Comparison,
+    rule: Rule,
+    asked: Asked | None = None,
+    pause: Callable[[], None] = lambda: None,
+) -> DriftReport:
+    """What is told about two data sets that were counted.
+
+    Args:
+        comparison: Their counts.
+        rule: When a difference counts as drift.
+        asked: Questions beyond columns one by one; None for no more.
+        pause: Called between short steps of work.
+
+    Raises:
+        UsageError: A threshold is given for a column that is not compared.
+        InputError: The data cannot be read again.
+    """
+    asked = asked or Asked()
     pairs = comparison.columns()
+    pause()
     _refuse_unused_thresholds(rule, comparison)
-    reports = _judged(comparison, pairs, rule, set(asked.predictions))
+    reports = _judged(comparison, pairs, rule, set(asked.predictions), pause)
     reports += [_schema_problem(pair) for pair in comparison.pairs if not pair.comparable]
     reports.sort(key=lambda column: (column.name not in asked.predictions, *_worst_first(column)))
     beyond = answer(asked, comparison, pairs, rule)
@@ -143,6 +162,7 @@ def _judged(
     pairs: Sequence[NumberPair | CategoryPair],
     rule: Rule,
     predictions: set[str],
+    pause: Callable[[], None],
 ) -> list[ColumnReport]:
     """The columns after the rule; predictions are corrected apart from all others.
 
@@ -152,6 +172,7 @@ def _judged(
     for is_prediction in (True, False):
         places = [k for k, pair in enumerate(pairs) if (pair.name in predictions) is is_prediction]
         checks = [checks_of(pairs[place], rule) for place in places]
+        pause()
         level = single_level(checks, rule)
         found += [
             Judged(comparison.compared[place], pairs[place], decided, level).report(rule)

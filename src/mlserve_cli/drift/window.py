@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.drift.alarms import Alarms, WatchState
 from mlserve_cli.drift.budget import WatchOptions, horizon_level, window_level
-from mlserve_cli.drift.check import drift_check
+from mlserve_cli.drift.check import report_of
+from mlserve_cli.drift.comparison import compare
 from mlserve_cli.drift.report import Check, ColumnReport
 from mlserve_cli.drift.rule import Rule
 from mlserve_cli.drift.sources.arrays import ColumnsDataset
@@ -39,7 +40,7 @@ class DriftWindows:
     """Some columns of a stream.
 
     A window that closes is compared with the reference column by column, by the rule of
-    `drift_check` with the level of `budget.window_level`. Over it stands the horizon: every tenth
+    `drift_check`, with the level of `budget.window_level`. Over it stands the horizon: every tenth
     row of the last 100 windows, looked at after each 20.
 
     Args:
@@ -129,7 +130,7 @@ class DriftWindows:
 
         Args:
             now: The time, by the clock of the first time.
-            pause: Called between two columns.
+            pause: Called between short steps of work.
         """
         options = self.options
         is_old = now - self._closed >= options.seconds
@@ -220,7 +221,9 @@ class DriftWindows:
             if yardstick is None:
                 continue
             current = ColumnsDataset([values], (field,), "the rows served")
-            report = drift_check(yardstick, current, rule).columns[0]
+            comparison = compare(yardstick, current, None)
+            pause()
+            report = report_of(comparison, rule, pause=pause).columns[0]
             reports[field.name] = report
             flagged = {check.name for check in report.checks if check.drifted}
             unquiet = {check.name for check in report.checks if not _is_quiet(check)}

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("mlserve")
 # Between two looks, and how many times longer than a look the time up to the next one is at least.
 # Of a hundred requests the slowest must not be one that found the watch at work, so that takes a
-# 125th of a core, in short steps with rests between them.
+# 250th of a core, in short steps with rests between them.
 _LOOK_SECONDS = 0.25
-_REST = 125
+_REST = 250
 # So that a look that was slowed down by a busy machine is not the last one for long.
 _LONGEST_REST_SECONDS = 30.0
 # How many times longer than a step a rest within a look is, once the look has taken so long.
@@ -137,7 +137,7 @@ class DriftWatch:
         """Takes what waits, and compares the windows that are due.
 
         Args:
-            pause: Called between two columns.
+            pause: Called between short steps of work.
         """
         if self._is_watching:
             self._watch(pause)

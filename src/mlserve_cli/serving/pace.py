@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 # How many times as long as a step the rest after it is.
 _REST = 10
-# Shorter steps go together: to fall asleep and wake up takes some 50 microseconds.
-_STEP_SECONDS = 0.0001
+# Shorter steps go together: to fall asleep and wake up takes some 50 microseconds, and each time
+# another request may meet it.
+_STEP_SECONDS = 0.0003
 
 
 class Pace:

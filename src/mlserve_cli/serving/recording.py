@@ -21,12 +21,17 @@ from mlserve_cli.monitoring.families import Family, Kind
 from mlserve_cli.monitoring.history import History
 from mlserve_cli.monitoring.records.buffer import RecordBuffer
 from mlserve_cli.monitoring.records.entry import Entry
+from mlserve_cli.monitoring.records.single import SingleForm
 from mlserve_cli.monitoring.registry import Reading
 from mlserve_cli.serving.pace import Pace
 from mlserve_cli.serving.quality_watch import QualityWatch
 from mlserve_cli.serving.traffic import traffic_of
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
     from mlserve_cli.monitoring.drift_state import DriftState
     from mlserve_cli.monitoring.records.entry import Part
     from mlserve_cli.monitoring.records.writer import RecordWriter
@@ -45,8 +50,8 @@ DEFAULT_MAX_BYTES = 1 << 30
 _FLUSH_SECONDS = 0.5
 # As long as a flush may rest; where many rows are recorded, it has no time for more.
 _REST_SECONDS = 0.2
-# Every so many flushes the history is brought up to date.
-_HISTORY_FLUSHES = 2
+# Every so many flushes the history, which is by the minute, is brought up to date.
+_HISTORY_FLUSHES = 4
 # How long a server that stops waits for its last rows to be written.
 _STOP_SECONDS = 5.0
 # Memory of a row's objects beside its values.
@@ -112,6 +117,8 @@ class Recording:
         self._clock = clock
         self._name_of = name_of
         self._buffer = RecordBuffer(options.rows_per_second)
+        # By name and version.
+        self._forms: dict[tuple[str, int], SingleForm] = {}
         self._writer: RecordWriter | None = None
         self._history: History | None = None
         self._has_failed = False
@@ -146,9 +153,15 @@ class Recording:
         now, count = self._clock(), len(rows)
         kept = self._buffer.admit(count, now)
         if kept:
+            labels, first = scored.labels, askers[0]
+            is_packed = count == 1 and not first.request_id
+            if is_packed and labels is not None and not labels.dtype.hasobject:
+                seconds_taken = now - first.started
+                self._note_alone(model, rows[0], labels, scored.probabilities, seconds_taken)
+                return
+            said = (labels, scored.probabilities)
             seconds = [now - asker.started for asker in askers]
             ids = [asker.request_id for asker in askers]
-            said = (scored.labels, scored.probabilities)
             # One object is held on to, not one for each row.
             parts, names = [b"".join(rows)], ids if any(ids) else None
             self._put(Entry(model, time.time(), parts, count, kept, *said, seconds, None, names))
@@ -185,16 +198,24 @@ class Recording:
             self._stopping.set()
             thread.join(_STOP_SECONDS)
 
-    def keep_history(self) -> None:
-        """Brings the history up to date; what cannot be written now is tried again."""
+    def keep_history(self, pause: Callable[[], None] = lambda: None) -> None:
+        """Brings the history up to date; what cannot be written now is tried again.
+
+        Args:
+            pause: Called between short steps of work.
+        """
         import sqlite3
 
         folder = self.options.folder
         try:
             if self._history is None:
                 self._history = History(folder, self._server)
-            self._history.add(traffic_of(self._metrics), time.time())
+            traffic = traffic_of(self._metrics)
+            pause()
+            self._history.add(traffic, time.time())
+            pause()
             self._history.add_drift(self.drift_states(), time.time())
+            pause()
         except (OSError, sqlite3.Error) as error:
             if not self._has_failed:
                 reason = error.strerror if isinstance(error, OSError) else None
@@ -215,6 +236,21 @@ class Recording:
             said = (scored.labels, scored.probabilities)
             self._put(Entry(model, time.time(), parts, rows, kept, *said, seconds, counts, ids))
 
+    def _note_alone(
+        self,
+        model: "LoadedModel",
+        row: bytes,
+        labels: "NDArray[Any]",
+        probabilities: "NDArray[Any] | None",
+        seconds: float,
+    ) -> None:
+        key = (model.name, model.version)
+        form = self._forms.get(key)
+        if form is None or not form.fits(len(row), labels, probabilities):
+            form = self._forms[key] = SingleForm(len(row), labels, probabilities)
+        packed = form.pack(time.time(), seconds, row, labels, probabilities)
+        self._buffer.put_single(model, form, packed)
+
     def _put(self, entry: Entry) -> None:
         size_bytes = sum(map(_size_bytes, entry.parts)) + entry.rows * _ROW_BYTES
         self._buffer.put(entry, size_bytes)
@@ -227,9 +263,11 @@ class Recording:
             flushes += 1
             # The thread must live as long as the server.
             try:
-                self._flush(self._pace.begin(_REST_SECONDS))
-                if keeps_history and (is_last or flushes % _HISTORY_FLUSHES == 0):
-                    self.keep_history()
+                pause = self._pace.begin(_REST_SECONDS)
+                self._flush(pause)
+                if keeps_history and (is_last or flushes % _HISTORY_FLUSHES == 1):
+                    pause()
+                    self.keep_history(pause)
                     self._quality.look()
             except Exception:
                 _LOGGER.exception("unexpected error while recording")

@@ -1,16 +1,21 @@
 """Rates that hold, and bounds on what waits."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlserve_cli.monitoring.records.batches import record_columns
 from mlserve_cli.monitoring.records.buffer import RecordBuffer
 from mlserve_cli.monitoring.records.entry import Entry
+from mlserve_cli.monitoring.records.layout import layout_of
+from mlserve_cli.monitoring.records.single import SingleForm
 from mlserve_cli.signature import Column, Signature, Task
 
 
@@ -75,3 +80,62 @@ def test_rows_that_find_too_much_waiting_are_dropped_and_counted() -> None:
     assert buffer.dropped == 9
     assert buffer.admit(1, 0.0) == 1
     assert buffer.take() == []
+
+
+CLASSES = Recorded(
+    "c",
+    3,
+    Signature(
+        Task.CLASSIFICATION,
+        (Column("x"), Column("y")),
+        classes=("a", "b"),
+        probabilities=True,
+    ),
+)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.floats()), min_size=1, max_size=30))
+def test_rows_that_were_packed_are_recorded_as_all_others(
+    rows: list[tuple[bool, bool, float]],
+) -> None:
+    """Single rows of two models, packed and not, come out in order and as they were."""
+    mixed, plain = RecordBuffer(), RecordBuffer()
+    forms: dict[str, SingleForm] = {}
+    for place, (is_packed, is_class, value) in enumerate(rows):
+        time, seconds = 1e9 + place, place / 8
+        model = CLASSES if is_class else MODEL
+        row = np.full(len(model.signature.columns), value).tobytes()
+        labels = np.array([place % 2]) if is_class else np.array([[place]], np.float32)
+        shares = np.array([[0.25, 0.75]]) if is_class else None
+        entry = Entry(model, time, [row], 1, 1, labels, shares, [seconds])
+        plain.put(entry, 8)
+        if is_packed:
+            form = forms.setdefault(model.name, SingleForm(len(row), labels, shares))
+            assert form.fits(len(row), labels, shares)
+            mixed.put_single(model, form, form.pack(time, seconds, row, labels, shares))
+        else:
+            mixed.put(entry, 8)
+    assert recorded(mixed.take()) == recorded(plain.take())
+
+
+def test_rows_of_another_kind_do_not_fit() -> None:
+    labels, shares = np.array([1]), np.array([[0.5, 0.5]])
+    form = SingleForm(16, labels, shares)
+    assert form.fits(16, labels, shares)
+    assert not form.fits(24, labels, shares)
+    assert not form.fits(16, labels.astype(float), shares)
+    assert not form.fits(16, labels, None)
+    assert not form.fits(16, labels, np.array([[0.2, 0.3, 0.5]]))
+    assert not form.fits(16, labels, shares.astype(np.float32))
+
+
+def recorded(entries: list[Entry]) -> list[Any]:
+    """All rows of all columns, in order."""
+    found: list[Any] = []
+    for model, together in itertools.groupby(entries, lambda entry: entry.model):
+        layout = layout_of(model)
+        columns = record_columns(layout, list(together)).values()
+        count = len(next(iter(columns)).values)
+        told = [column.objects(range(count)) for column in columns]
+        found += [repr(row) for row in zip(*told, strict=True)]
+    return found

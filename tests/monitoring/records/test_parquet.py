@@ -109,6 +109,17 @@ def test_rows_stay_in_order_over_many_pages(sizes: list[int], has_missing: bool)
     assert pq.ParquetFile(io.BytesIO(b"".join(file.parts()))).num_row_groups == 1
 
 
+@pytest.mark.parametrize("size", [0, 1, 65_526, 65_527, 65_528, 131_070, 200_000])
+def test_long_texts_are_kept_before_a_page_is_full_and_after(size: int) -> None:
+    text = bytes(65 + place % 7 for place in range(size))
+    file = GrowingParquet({"text": ColumnKind.STRING}, {})
+    for rows in range(1, 4):
+        file.add({"text": Column([text])}, 1)
+        assert read(file).column(0).to_pylist() == [text.decode()] * rows
+    file.add({"text": Column([b"short"] * 1000)}, 1000)
+    assert read(file).column(0).to_pylist() == [text.decode()] * 3 + ["short"] * 1000
+
+
 def test_other_tools_read_all_kinds(tmp_path: Any) -> None:
     rows = [(1.5, -(2**63), True, "Ça", 1_700_000_000_000_000), (None, None, None, None, 0)]
     file = GrowingParquet(KINDS, METADATA)

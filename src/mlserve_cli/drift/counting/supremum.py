@@ -73,7 +73,8 @@ class Supremum:
     Args:
         reference: Counts of the reference, in bins.
         current: Counts of the current data, on the same axis.
-        limit: Different values of one side that may be kept in memory.
+        limit: Different values of one side that may be kept in memory; 0 where there are no values
+            to look at, so that the bins have to do.
 
     Attributes:
         distance: The largest distance found.
@@ -94,19 +95,19 @@ class Supremum:
         self._passed_over = 0.0
         wanted = found.inside > found.distance
         wanted = self._without_near(wanted, found.inside, (reference.counts, current.counts))
-        if wanted.any():
-            bins = np.flatnonzero(wanted)
+        bins = np.flatnonzero(wanted)
+        if len(bins) and limit:
             self._open = intervals_of_bins(reference.axis, bins, reference.counts, current.counts)
             if self._passed_over:
                 # Their values are too many as well.
                 self._divided = self._open.divided()
             self._begin()
-        elif self._passed_over:
+        elif self._passed_over and not len(bins):
             self.bound = self._passed_over
 
     @property
     def done(self) -> bool:
-        """Whether `distance` is exact."""
+        """Whether there is no more to be found."""
         return self._open is None
 
     def _begin(self) -> None:

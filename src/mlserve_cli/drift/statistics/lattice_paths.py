@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Weights = NDArray[np.float64]
 
-# The share of paths that leave on both sides is about `exp(-8 x)` where that of those which leave on
-# one is `exp(-2 x)`; from this `x` on it is below the last digit.
+# Where the share of paths that leave on one side is about `exp(-2 x)`, that of those which leave on
+# both is about `exp(-8 x)`; from this `x` on it is below the last digit.
 _ONE_SIDE_FROM = 7.0
 # Weights inside one block are scaled by up to e to this power; doubles hold e to the 709th.
 _BLOCK_RANGE = 400.0
@@ -39,12 +39,18 @@ def probability_outside(d: float, first_rows: int, second_rows: int) -> float:
         second_rows: At least one.
     """
     height = round(d * math.lcm(first_rows, second_rows))
+    return _outside(height, *sorted((first_rows, second_rows)))
+
+
+# A stream is compared window by window: few sizes, and of a statistic that has few values.
+@functools.lru_cache(maxsize=1024)
+def _outside(height: int, columns: int, rows: int) -> float:
     if height == 0:
         return 1.0
-    if first_rows == second_rows:
-        return _square(first_rows, height)
-    columns, rows = sorted((first_rows, second_rows))
-    leaves_once = 2 * height > rows or d * d * columns * rows / (columns + rows) >= _ONE_SIDE_FROM
+    if rows == columns:
+        return _square(rows, height)
+    d = height / math.lcm(columns, rows)
+    leaves_once = d > 0.5 or d * d * columns * rows / (columns + rows) >= _ONE_SIDE_FROM
     if rows % columns == 0 and leaves_once:
         return min(1.0, 2 * _above(columns, rows, height))
     return _oblong(columns, rows, height)

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,30 @@ from mlserve_cli.monitoring.records.columns import Column, column_of, texts
 from mlserve_cli.signature import Layout
 
 if TYPE_CHECKING:
-    from mlserve_cli.monitoring.records.entry import Entry
+    from mlserve_cli.monitoring.records.entry import Entry, Part
     from mlserve_cli.monitoring.records.layout import RecordLayout
 
 _MICROSECONDS = 1_000_000
+
+
+class _Calls(NamedTuple):
+    """Entries, one field after the other; see `Entry`.
+
+    There may be a thousand. Loops of Python over them would keep other threads waiting.
+    """
+
+    time: "tuple[float | NDArray[np.float64], ...]"
+    parts: "tuple[Sequence[Part], ...]"
+    rows: tuple[int, ...]
+    kept: tuple[int, ...]
+    labels: tuple[NDArray[Any] | None, ...]
+    probabilities: tuple[NDArray[Any] | None, ...]
+    seconds: tuple[list[float], ...]
+    counts: tuple[list[int] | None, ...]
+    request_ids: tuple[list[bytes] | None, ...]
+
+
+_fields_of = attrgetter(*_Calls._fields)
 
 
 def record_columns(
@@ -34,37 +55,39 @@ def record_columns(
         TypeError: The same.
         OverflowError: An integer is too large.
     """
-    picked = _picked(entries)
+    calls = _Calls(*zip(*map(_fields_of, entries), strict=True))
+    picked = _picked(calls)
+    roles = layout.roles
     values = itertools.chain(
-        _inputs(layout, entries),
-        _columns([entry.labels for entry in entries], entries, len(layout.roles.outputs)),
-        _columns([e.probabilities for e in entries], entries, len(layout.roles.probabilities)),
+        _inputs(layout, calls),
+        _columns(calls.labels, calls.rows, len(roles.outputs)),
+        _columns(calls.probabilities, calls.rows, len(roles.probabilities)),
     )
     columns = []
     for column, kind in zip(values, layout.kinds.values(), strict=False):
         columns.append(column_of(column if picked is None else column[picked], kind))
         pause()
-    columns += _context(layout, entries, picked)
+    columns += _context(layout, calls, picked)
     pause()
     return dict(zip(layout.kinds, columns, strict=True))
 
 
-def _picked(entries: "Sequence[Entry]") -> NDArray[np.intp] | None:
+def _picked(calls: _Calls) -> NDArray[np.intp] | None:
     """Which of all rows are kept; None for all."""
-    if all(entry.kept == entry.rows for entry in entries):
+    if calls.kept == calls.rows:
         return None
-    starts = np.cumsum([0, *(entry.rows for entry in entries)])
+    starts = np.cumsum([0, *calls.rows])
     return np.concatenate(
         [
-            start + np.arange(entry.kept) * entry.rows // entry.kept
-            for start, entry in zip(starts, entries, strict=False)
+            start + np.arange(kept) * rows // kept
+            for start, rows, kept in zip(starts, calls.rows, calls.kept, strict=False)
         ]
     )
 
 
-def _inputs(layout: "RecordLayout", entries: "Sequence[Entry]") -> Iterator[NDArray[Any]]:
+def _inputs(layout: "RecordLayout", calls: _Calls) -> Iterator[NDArray[Any]]:
     signature = layout.roles.signature
-    parts: list[Any] = list(itertools.chain.from_iterable(entry.parts for entry in entries))
+    parts: list[Any] = list(itertools.chain.from_iterable(calls.parts))
     if signature.layout is Layout.MATRIX:
         matrix = np.frombuffer(b"".join(parts), np.float64).reshape(-1, len(signature.columns))
         yield from np.ascontiguousarray(matrix[:, list(layout.positions)].T)
@@ -85,31 +108,33 @@ def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 
 def _columns(
-    found: "list[NDArray[Any] | None]", entries: "Sequence[Entry]", width: int
+    found: "Sequence[NDArray[Any] | None]", rows: Sequence[int], width: int
 ) -> Iterator[NDArray[Any]]:
     """The columns of arrays of shape `(rows,)` or `(rows, width)`; missing where None."""
     if not width:
         return
     known = [values for values in found if values is not None]
-    if len(known) == len(found):
-        rows = sum(entry.rows for entry in entries)
-        yield from np.ascontiguousarray(np.concatenate(known).reshape(rows, -1)[:, :width].T)
-        return
-    shaped = [
-        np.full((entry.rows, width), None, np.object_)
-        if values is None
-        else values.reshape(entry.rows, -1)[:, :width]
-        for values, entry in zip(found, entries, strict=True)
-    ]
-    yield from np.ascontiguousarray(np.concatenate(shaped).T)
+    if len(known) < len(found):
+        known = [
+            np.full((count, width), None, np.object_)
+            if values is None
+            else values.reshape(count, -1)[:, :width]
+            for values, count in zip(found, rows, strict=True)
+        ]
+    yield from np.ascontiguousarray(np.concatenate(known).reshape(sum(rows), -1)[:, :width].T)
 
 
-def _counts(entries: "Sequence[Entry]") -> NDArray[np.intp]:
+def _counts(calls: _Calls) -> NDArray[np.intp]:
     """Rows of each request."""
-    if all(entry.counts is None for entry in entries):
-        return np.ones(sum(entry.rows for entry in entries), np.intp)
-    counts = (entry.counts or [1] * entry.rows for entry in entries)
+    if not any(calls.counts):
+        return np.ones(sum(calls.rows), np.intp)
+    counts = (counts or [1] * rows for counts, rows in zip(calls.counts, calls.rows, strict=True))
     return np.array(list(itertools.chain.from_iterable(counts)), np.intp)
+
+
+def _each(time: "float | NDArray[np.float64]", rows: int) -> list[float]:
+    """When each row was scored."""
+    return time.tolist() if isinstance(time, np.ndarray) else [time] * rows
 
 
 def _names(ids: list[bytes], request: NDArray[np.intp]) -> Column:
@@ -120,21 +145,21 @@ def _names(ids: list[bytes], request: NDArray[np.intp]) -> Column:
 
 
 def _context(
-    layout: "RecordLayout", entries: "Sequence[Entry]", picked: NDArray[np.intp] | None
+    layout: "RecordLayout", calls: _Calls, picked: NDArray[np.intp] | None
 ) -> list[Column]:
-    flat = _counts(entries)
+    flat = _counts(calls)
     rows = int(flat.sum())
     chosen = np.arange(rows) if picked is None else picked
     # Which request each row belongs to, and where that begins.
     request = np.repeat(np.arange(len(flat)), flat)[chosen]
     starts = np.cumsum(flat) - flat
-    times = np.repeat([entry.time for entry in entries], [entry.rows for entry in entries])
-    seconds = np.array(list(itertools.chain.from_iterable(entry.seconds for entry in entries)))
+    times = np.array(list(itertools.chain.from_iterable(map(_each, calls.time, calls.rows))))
+    seconds = np.array(list(itertools.chain.from_iterable(calls.seconds)))
     ids: list[bytes] = []
     # Most clients give no names.
-    if any(entry.request_ids for entry in entries):
-        for entry in entries:
-            ids += entry.request_ids or [b""] * len(entry.seconds)
+    if any(calls.request_ids):
+        for names, durations in zip(calls.request_ids, calls.seconds, strict=True):
+            ids += names or [b""] * len(durations)
     roles, count = layout.roles, len(chosen)
     return [
         Column((times[chosen] * _MICROSECONDS).astype(np.int64)),

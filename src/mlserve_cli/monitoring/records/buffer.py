@@ -1,13 +1,20 @@
 """What waits to be recorded, within bounds."""
 
+import itertools
 import math
 from collections import deque
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlserve_cli.monitoring.records.entry import Entry
+    from mlserve_cli.monitoring.records.entry import Entry, RecordedModel
+    from mlserve_cli.monitoring.records.single import SingleForm
+
+    # Whose single rows they are, and how they are packed.
+    Kind = tuple[RecordedModel, SingleForm]
 
 _MAX_WAITING_BYTES = 32 << 20
+_OBJECT_BYTES = 100
 
 
 class RecordBuffer:
@@ -27,7 +34,8 @@ class RecordBuffer:
         self.dropped = 0
         self.rows_per_second = rows_per_second
         self._max_waiting_bytes = max_waiting_bytes
-        self._entries: deque[tuple[Entry, int]] = deque()
+        # With their sizes.
+        self._waiting: deque[tuple[None, Entry, int] | tuple[Kind, bytes, int]] = deque()
         # One thread writes the first number, another one the second, so no lock is needed.
         self._put_bytes = 0
         self._taken_bytes = 0
@@ -66,14 +74,27 @@ class RecordBuffer:
             entry: With as many rows kept as were admitted.
             size_bytes: About the memory that it holds on to.
         """
-        self._entries.append((entry, size_bytes))
+        self._waiting.append((None, entry, size_bytes))
+        self._put_bytes += size_bytes
+
+    def put_single(self, model: "RecordedModel", form: "SingleForm", packed: bytes) -> None:
+        """Leaves a row that came alone to the thread that writes.
+
+        Args:
+            model: Who was asked.
+            form: How it is packed.
+            packed: It was admitted.
+        """
+        size_bytes = form.size_bytes + _OBJECT_BYTES
+        self._waiting.append(((model, form), packed, size_bytes))
         self._put_bytes += size_bytes
 
     def take(self) -> "list[Entry]":
         """Everything that waits."""
-        taken = []
-        for _ in range(len(self._entries)):
-            entry, size_bytes = self._entries.popleft()
-            self._taken_bytes += size_bytes
-            taken.append(entry)
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        self._taken_bytes += sum(map(itemgetter(2), waiting))
+        taken: list[Entry] = []
+        for kind, together in itertools.groupby(waiting, itemgetter(0)):
+            found: list[Any] = list(map(itemgetter(1), together))
+            taken += found if kind is None else [kind[1].entry(kind[0], found)]
         return taken

@@ -7,6 +7,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from mlserve_cli.signature import Signature
@@ -36,11 +37,12 @@ class RecordedModel(Protocol):
 
 
 class Entry(msgspec.Struct):
-    """Rows that were scored in one call, those of several requests.
+    """Rows that were scored in one call, those of several requests, or one by one.
 
     Attributes:
         model: Which model.
-        time: When they were scored, in seconds since 1970.
+        time: When they were scored, in seconds since 1970; shape `(rows,)` where that was one by
+            one.
         parts: The rows in order, of one or more requests each, of the same kinds.
         rows: How many there are in all.
         kept: How many of them are recorded, evenly spread.
@@ -53,7 +55,7 @@ class Entry(msgspec.Struct):
     """
 
     model: RecordedModel
-    time: float
+    time: "float | NDArray[np.float64]"
     parts: "Sequence[Part]"
     rows: int
     kept: int

@@ -77,9 +77,7 @@ def _replace(path: Path, parts: Sequence[bytes]) -> None:
     """Raises OSError."""
     part = path.with_name(f".{path.name}{PART_SUFFIX}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What people asked a model is nobody else's business.
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = _opened(part)
         try:
             _write(descriptor, parts)
             os.fdatasync(descriptor)
@@ -90,6 +88,16 @@ def _replace(path: Path, parts: Sequence[bytes]) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+def _opened(path: Path) -> int:
+    """What people asked a model is nobody else's business. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, flags, 0o600)
 
 
 def _write(descriptor: int, parts: Sequence[bytes]) -> None:

@@ -5,6 +5,7 @@ Written from the Parquet format's specification (Apache Parquet format 2.9, `par
 """
 
 import functools
+import struct
 import zlib
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,11 +16,18 @@ from mlserve_cli.monitoring.records.columns import ColumnKind
 from mlserve_cli.thrift import I32, STRUCT, encode, varint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mlserve_cli.monitoring.records.columns import Column
 
 _GZIP = 31
-# zlib's levels: to hold a page together takes next to no time, to make it smaller does.
-_AS_IT_IS, _SMALLER = 0, 1
+_FASTEST = 1
+# To make a page smaller takes longer than all else, so it must become smaller than this.
+_WORTHWHILE = 0.8
+# A file of gzip in which nothing is made smaller: its head, the head of each block, and its end.
+_STORED_HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+_BLOCK_HEAD, _BLOCK_BYTES = struct.Struct("<?HH"), 0xFFFF
+_STORED_END = struct.Struct("<II")
 _LENGTH_BYTES = 4
 
 
@@ -55,6 +63,7 @@ class GrowingColumn:
         self._values = bytearray()
         # A byte for each value.
         self._valid = bytearray()
+        self._pack = _compressed
 
     def add(self, column: "Column", rows: int) -> None:
         """Adds values.
@@ -72,19 +81,37 @@ class GrowingColumn:
 
     def begun_page(self) -> Page:
         """The values that no page has yet, as a page."""
-        return self._page(_AS_IT_IS)
+        return self._page(_stored)
 
     def end_page(self) -> None:
         """Makes a page of these values, which will not change any more."""
-        self.pages.append(self._page(_SMALLER))
+        page = self._page(self._pack)
+        if len(page.content) > _WORTHWHILE * page.full_bytes:
+            # Numbers with all their digits stay as large as they are; the next ones will, too.
+            self._pack = _stored
+        self.pages.append(page)
         self._values, self._valid = bytearray(), bytearray()
 
-    def _page(self, level: int) -> Page:
+    def _page(self, pack: "Callable[[bytes], bytes]") -> Page:
         values = _bits(self._values) if self._kind is ColumnKind.BOOL else self._values
         content = _levels(self._valid) + values
-        compressed = zlib.compress(content, level, _GZIP)
-        header = _page_header(len(self._valid), len(content), len(compressed))
-        return Page(header + compressed, len(header) + len(content))
+        packed = pack(content)
+        header = _page_header(len(self._valid), len(content), len(packed))
+        return Page(header + packed, len(header) + len(content))
+
+
+def _compressed(content: bytes) -> bytes:
+    return zlib.compress(content, _FASTEST, _GZIP)
+
+
+def _stored(content: bytes) -> bytes:
+    """As zlib's level 0 does it, without the memory that it first asks for (RFC 1951 and 1952)."""
+    blocks = [_STORED_HEAD]
+    for start in range(0, len(content), _BLOCK_BYTES):
+        block = content[start : start + _BLOCK_BYTES]
+        is_last = start + _BLOCK_BYTES >= len(content)
+        blocks += [_BLOCK_HEAD.pack(is_last, len(block), len(block) ^ 0xFFFF), block]
+    return b"".join([*blocks, _STORED_END.pack(zlib.crc32(content), len(content))])
 
 
 def _texts(values: list[bytes]) -> bytes:

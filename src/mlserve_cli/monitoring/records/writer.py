@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("mlserve")
 # How often old records are looked for.
 _TIDY_SECONDS = 60.0
+_FREED_ENTRIES = 50
 
 
 class _Key(NamedTuple):
@@ -109,15 +110,20 @@ class RecordWriter:
         self._close_full_files()
 
     def _add(self, key: "_Key", entries: "list[Entry]", pause: Callable[[], None]) -> None:
-        found = self._open.get(key) or self._opened(key, entries[0].model)
+        model, rows = entries[0].model, sum(entry.kept for entry in entries)
+        found = self._open.get(key) or self._opened(key, model)
         columns = record_columns(found.layout, entries, pause)
+        # To free many objects at once would keep other threads waiting.
+        while entries:
+            del entries[-_FREED_ENTRIES:]
+            pause()
         # A file that cannot be written takes no more rows: then the next ones begin another.
         self._open.pop(key, None)
-        found.file.add(columns, sum(entry.kept for entry in entries), pause)
+        found.file.add(columns, rows, pause)
         self._open[key] = found
         pause()
         if self._waiting is not None:
-            self._let_wait(self._waiting, found.layout, entries[0].model, columns)
+            self._let_wait(self._waiting, found.layout, model, columns)
 
     def _opened(self, key: "_Key", model: "RecordedModel") -> _Open:
         layout = layout_of(model, self._redacted)
