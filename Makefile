@@ -31,8 +31,7 @@ test: $(TESTABLE) $(CLIENTS) system ## Run every check: style, types, imports, d
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
-	@# Workers that each start a thread per core would wait for each other.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --durations 20
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --durations 20
 
 clients: $(CLIENTS) ## Install clients of other projects, for the tests.
 

@@ -26,7 +26,7 @@ from batching.files import found_mlflow, prepare
 
 OURS = "mlserve batch-predict"
 NAIVE = "pandas, slices of 1,000"
-BARE = "limit: bare prediction, both cores"
+BARE = "limit: bare prediction, "
 # What a way needs beside mlserve, and how to get it.
 NEEDS = {"polars": "pip install polars", "duckdb": "pip install duckdb"}
 MLFLOW = "mlflow models predict"
@@ -83,7 +83,7 @@ class Timing:
 
 def all_ways() -> list[Way]:
     """Ours, the others and the limits, by task."""
-    linear, found = "CSV, scaler and logistic regression", [OURS, NAIVE]
+    linear = "CSV, scaler and logistic regression"
     csv = [Way(linear, name, "in", "linear", function) for name, function in (
         (OURS, None),
         (NAIVE, "naive"),
@@ -97,7 +97,12 @@ def all_ways() -> list[Way]:
     slow = [
         Way(f"CSV, {told}", name, "few", model, function)
         for told, model in (("forest of 100 trees", "forest"), ("histogram boosting", "boosting"))
-        for name, function in ((found[0], None), (found[1], "naive"), (BARE, "bare"))
+        for name, function in (
+            (OURS, None),
+            (NAIVE, "naive"),
+            (f"{BARE}scikit-learn", "bare_estimator"),
+            (f"{BARE}ONNX Runtime", "bare_onnx"),
+        )
     ]
     columnar = "Parquet, scaler and logistic regression"
     return [

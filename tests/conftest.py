@@ -28,6 +28,10 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+# Workers that each start a thread per core would wait for each other; and which of several equally
+# near neighbours scikit-learn takes depends on how many threads it has. Read when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # What is started in the background of a script, or to outlive its terminal, ignores these signals,
 # and so would all that tests start.
 for _number, _handler in (

@@ -57,9 +57,11 @@ class TableFormat(StrEnum):
 
 # What a block of a file of some twenty columns holds.
 _ROWS_PER_BLOCK = 10_000
-# To read a row of text takes about as long. Models that take longer leave Python's lock to others
-# most of the time: threads are enough, and take less memory.
-_READING_SECONDS = 1e-6
+# To read a row of text takes about a third of that. Models that take longer leave Python's lock to
+# others most of the time: threads are enough, and take less memory.
+_READING_SECONDS = 3e-6
+# For such models that are the faster the more rows a call has.
+_LARGE_BLOCK_BYTES = 1 << 21
 
 
 class EngineChoice(StrEnum):
@@ -203,6 +205,7 @@ def batch_predict(
         from mlserve_cli.serialization.load import load_predictor, model_digest
         from mlserve_cli.serialization.models import find_model
         from mlserve_cli.tables.formats import Format
+        from mlserve_cli.tables.options import BLOCK_BYTES
 
         reason = "asked for"
         if engine is EngineChoice.DASK:
@@ -213,6 +216,7 @@ def batch_predict(
             choice = choose_engine(found, batch_rows or _ROWS_PER_BLOCK, estimate_rows(source))
             chosen, reason = choice.engine, choice.reason
         call = fastest_call(found, chosen)
+        is_slow = call is not None and call.row_seconds >= _READING_SECONDS
         if call is not None:
             batch_rows = batch_rows or call.rows
         if dask is None:
@@ -236,7 +240,8 @@ def batch_predict(
         max_errors=max_errors,
         resume=resume,
         model_digest=model_digest(model, models=models),
-        forks=dask is None and (call is None or call.row_seconds < _READING_SECONDS),
+        block_bytes=_LARGE_BLOCK_BYTES if is_slow and not batch_rows else BLOCK_BYTES,
+        forks=dask is None and not is_slow,
     )
     report = _predict_with_progress(predict, source, destination, options)
     if json:
