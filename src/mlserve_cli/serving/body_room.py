@@ -1,5 +1,7 @@
 """How much of the memory large bodies may take together."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlserve_cli.serving.refusals import OverloadedError
@@ -36,6 +38,21 @@ class BodyRoom:
     def give_back(self, size_bytes: int) -> None:
         """Returns what was taken."""
         self.taken_bytes -= size_bytes
+
+    @contextlib.contextmanager
+    def holding(self, size_bytes: int) -> Iterator[None]:
+        """Has room for a body that is there already; a small one needs none.
+
+        Raises:
+            OverloadedError: There is no room for it.
+        """
+        taken = size_bytes if size_bytes > SMALL_BODY_BYTES else 0
+        if not self.take(taken):
+            raise self.full()
+        try:
+            yield
+        finally:
+            self.give_back(taken)
 
     def full(self) -> OverloadedError:
         """The error for a request whose body finds no room."""

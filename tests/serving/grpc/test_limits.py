@@ -30,9 +30,9 @@ def slow(_: Any) -> None:
     time.sleep(CALL_SECONDS)
 
 
-def body(value: float) -> bytes:
-    tensor = {"name": "input", "datatype": "FP64", "shape": [1, 2]}
-    contents = {"fp64_contents": [value, value]}
+def body(value: float, rows: int = 1) -> bytes:
+    tensor = {"name": "input", "datatype": "FP64", "shape": [rows, 2]}
+    contents = {"fp64_contents": [value] * (2 * rows)}
     request = message_type("inference.ModelInferRequest")(
         model_name="slow", inputs=[{**tensor, "contents": contents}]
     )
@@ -50,12 +50,13 @@ def run(
     predictor: FakePredictor,
     limits: Limits,
     session: Callable[[GrpcServer, Infer], Awaitable[None]],
+    **options: Any,
 ) -> None:
     """A session with a server on the event loop that production uses."""
 
     async def serve() -> None:
         service = PredictionService([LoadedModel("slow", 1, predictor)])
-        gateway = Gateway(service, GatewayOptions(limits))
+        gateway = Gateway(service, GatewayOptions(limits, **options))
         gateway.prepare()
         with reserve_port("127.0.0.1", 0) as holder:
             server = GrpcServer(gateway, holder)
@@ -94,6 +95,28 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_try_again(
             assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
 
     run(fake(refuse=slow), Limits(max_queue_rows=1), session)
+
+
+def test_large_messages_together_are_bounded_and_small_ones_notice_nothing(
+    fake: type[FakePredictor],
+) -> None:
+    """Room is for eight of the largest size; each of these has nine tenths of it."""
+
+    async def session(server: GrpcServer, infer: Infer) -> None:
+        room = server.gateway.room
+        large = [outcome(infer(body(7, rows=5600))) for _ in range(20)]
+        small = [outcome(infer(body(value))) for value in range(5)]
+        found = await asyncio.gather(*large, *small)
+        assert found[20:] == [2.0 * value for value in range(5)]
+        refused = [one for one in found[:20] if isinstance(one, grpc.aio.AioRpcError)]
+        assert 0 < len(refused) < 20
+        for error in refused:
+            assert error.code() is grpc.StatusCode.UNAVAILABLE
+            assert "Large bodies take" in (error.details() or "")
+        assert room.taken_bytes == 0
+        assert await outcome(infer(body(7, rows=5600))) == 14
+
+    run(fake(refuse=slow), Limits(), session, max_body_bytes=100_000)
 
 
 def test_no_answer_in_time_is_said(fake: type[FakePredictor]) -> None:

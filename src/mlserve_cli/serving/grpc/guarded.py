@@ -54,7 +54,9 @@ class GuardedMethod:
         try:
             if not self._is_open:
                 options.keys.check(metadata)
-            outcome = await self._method(body, arrival)
+            # gRPC has read it already; what is made of it would take several times as much.
+            with self._gateway.room.holding(len(body)):
+                outcome = await self._method(body, arrival)
         except MlserveError as error:
             outcome = error
         # A bug of ours must not show itself to clients.
