@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 from typer.testing import CliRunner
 
 from mlserve_cli import batch
-from mlserve_cli.batch import BatchOptions, BatchReport
+from mlserve_cli.batch import BatchOptions, BatchReport, threads
 from mlserve_cli.cli.app import app
 from mlserve_cli.serialization import engine_choice
 from mlserve_cli.serialization.engine_choice import FastestCall
@@ -67,3 +67,30 @@ def test_forks_are_for_models_that_take_less_time_than_reading(
         measured(monkeypatch, call)
         run()
     assert [how.forks for how in options] == [True, True, False]
+
+
+def test_slow_models_have_large_blocks_and_fast_ones_copies_of_the_process(
+    options: list[BatchOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for call in (None, FastestCall(None, 1e-7), FastestCall(None, 1e-5), FastestCall(1000, 1e-5)):
+        measured(monkeypatch, call)
+        run()
+        found.append((options[-1].block_bytes >> 20, options[-1].forks))
+    assert found == [(1, True), (1, True), (2, False), (1, False)]
+
+
+def test_blocks_are_scored_by_as_many_as_there_are_processors_unless_asked_otherwise(
+    options: list[BatchOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for processors in (1, 3, 64):
+        monkeypatch.setattr(threads, "usable_processors", lambda found=processors: found)
+        run()
+    run("--threads", "7")
+    assert [how.threads for how in options] == [1, 3, 4, 7]
+
+
+def test_threads_are_none_of_a_cluster(in_tmp_path: Path) -> None:
+    finished = CliRunner().invoke(app, [*_COMMAND, "--threads", "2", "--dask", "local"])
+    assert finished.exit_code == 2
+    assert "--threads is for this machine" in str(finished.exception) + finished.stderr

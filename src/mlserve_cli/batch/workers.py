@@ -1,6 +1,5 @@
 """Blocks scored side by side, in threads and in copies of this process, and given in order."""
 
-import os
 import sys
 import threading
 from collections import deque
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from mlserve_cli.batch.encoders import TextEncoder
 from mlserve_cli.batch.forks import PLACES, Fork
 from mlserve_cli.batch.scoring import BlockScorer, Piece
-from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
+from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded, usable_processors
 from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.interface import Block, Table, TextTable
@@ -57,7 +56,7 @@ def _are_forks_of_use(scorer: BlockScorer, source: "Source") -> bool:
     return (
         options.forks
         and sys.platform == "linux"
-        and len(os.sched_getaffinity(0)) > 1
+        and usable_processors() > 1
         # Only text is read with Python's lock held, and only text is what a fork gives back.
         and isinstance(scorer.encoder, TextEncoder)
         # An estimator's libraries may have threads, which a fork lacks.

@@ -57,6 +57,8 @@ class TableFormat(StrEnum):
 
 # What a block of a file of some twenty columns holds.
 _ROWS_PER_BLOCK = 10_000
+# Reading and writing, which one thread does for all, would not keep more busy.
+_MOST_THREADS = 4
 # To read a row of text takes about a third of that. Models that take longer leave Python's lock to
 # others most of the time: threads are enough, and take less memory.
 _READING_SECONDS = 3e-6
@@ -151,6 +153,16 @@ def batch_predict(
             "measured to be fastest; a block of 1 MiB where larger calls are as fast.",
         ),
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Blocks that are scored at the same time. Default: as many as there are "
+            f"processors, at most {_MOST_THREADS}; each takes some 30 MB. Not for --dask, where "
+            "each worker scores one.",
+        ),
+    ] = None,
     on_error: Annotated[
         OnError,
         typer.Option(
@@ -192,14 +204,16 @@ def batch_predict(
     Text of the same format is kept byte for byte. Columns are matched by name in any order; those
     that the model does not know pass through. Memory does not grow with the file.
     """
-    if json and destination == "-":
-        raise UsageError("--json and OUT - would both write to stdout; choose one.")
+    if engine is EngineChoice.DASK:
+        engine, dask = EngineChoice.AUTO, dask or "local"
+    _refuse_contradictions(destination, dask, threads, json=json)
     # pyarrow's usual allocator keeps what it once had; it asks for another as it is imported.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     with working("Loading the model"):
         from mlserve_cli.batch import BatchOptions, estimate_rows
         from mlserve_cli.batch import OnError as BatchOnError
         from mlserve_cli.batch import Output as BatchOutput
+        from mlserve_cli.batch.threads import usable_processors
         from mlserve_cli.inference.predictor import Engine
         from mlserve_cli.serialization.engine_choice import choose_engine, fastest_call
         from mlserve_cli.serialization.load import load_predictor, model_digest
@@ -208,8 +222,6 @@ def batch_predict(
         from mlserve_cli.tables.options import BLOCK_BYTES
 
         reason = "asked for"
-        if engine is EngineChoice.DASK:
-            engine, dask = EngineChoice.AUTO, dask or "local"
         found = find_model(model, models=models)
         chosen = None if engine is EngineChoice.AUTO else Engine(engine)
         if chosen is None:
@@ -241,6 +253,7 @@ def batch_predict(
         resume=resume,
         model_digest=model_digest(model, models=models),
         block_bytes=_LARGE_BLOCK_BYTES if is_slow and not batch_rows else BLOCK_BYTES,
+        threads=threads or min(usable_processors(), _MOST_THREADS),
         forks=dask is None and not is_slow,
     )
     report = _predict_with_progress(predict, source, destination, options)
@@ -250,6 +263,15 @@ def batch_predict(
         typer.echo(_told(report, reason, batch_rows), err=True)
     if report.skipped:
         raise typer.Exit(InputError.exit_code)
+
+
+def _refuse_contradictions(
+    destination: str, dask: str | None, threads: int | None, *, json: bool
+) -> None:
+    if json and destination == "-":
+        raise UsageError("--json and OUT - would both write to stdout; choose one.")
+    if threads is not None and dask is not None:
+        raise UsageError("--threads is for this machine; on a cluster each worker has one.")
 
 
 def _told(report: "BatchReport", reason: str, batch_rows: int | None) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
+from mlserve_cli.batch.threads import usable_processors
 from mlserve_cli.errors import EngineError, MissingExtraError, UsageError
 
 _CONNECT_SECONDS = 15
@@ -62,7 +62,7 @@ def connected(address: str | None) -> Iterator[Any]:
 
 def _local(dask: Any) -> Any:
     return dask.LocalCluster(
-        n_workers=len(os.sched_getaffinity(0)),
+        n_workers=usable_processors(),
         threads_per_worker=1,
         processes=True,
         dashboard_address=None,
