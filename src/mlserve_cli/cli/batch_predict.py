@@ -62,8 +62,9 @@ _MOST_THREADS = 4
 # To read a row of text takes about a third of that. Models that take longer leave Python's lock to
 # others most of the time: threads are enough, and take less memory.
 _READING_SECONDS = 3e-6
-# For such models that are the faster the more rows a call has.
+# For such models that are the faster the more rows a call has, unless it would take seconds.
 _LARGE_BLOCK_BYTES = 1 << 21
+_LONG_SECONDS = 1e-4
 
 
 class EngineChoice(StrEnum):
@@ -150,7 +151,7 @@ def batch_predict(
             min=1,
             metavar="N",
             help="Rows per call of the model, at the most. Default: as many as convert-onnx has "
-            "measured to be fastest; a block of 1 MiB where larger calls are as fast.",
+            "measured to be fastest; a whole block, 1 or 2 MiB, where larger calls are as fast.",
         ),
     ] = None,
     threads: Annotated[
@@ -228,9 +229,11 @@ def batch_predict(
             choice = choose_engine(found, batch_rows or _ROWS_PER_BLOCK, estimate_rows(source))
             chosen, reason = choice.engine, choice.reason
         call = fastest_call(found, chosen)
-        is_slow = call is not None and call.row_seconds >= _READING_SECONDS
+        is_slow = takes_large = False
         if call is not None:
             batch_rows = batch_rows or call.rows
+            is_slow = call.row_seconds >= _READING_SECONDS
+            takes_large = is_slow and call.row_seconds < _LONG_SECONDS
         if dask is None:
             predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())
             predict = _local(source, predictor)
@@ -252,7 +255,7 @@ def batch_predict(
         max_errors=max_errors,
         resume=resume,
         model_digest=model_digest(model, models=models),
-        block_bytes=_LARGE_BLOCK_BYTES if is_slow and not batch_rows else BLOCK_BYTES,
+        block_bytes=_LARGE_BLOCK_BYTES if takes_large and not batch_rows else BLOCK_BYTES,
         threads=threads or min(usable_processors(), _MOST_THREADS),
         forks=dask is None and not is_slow,
     )

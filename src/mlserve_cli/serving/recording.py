@@ -1,7 +1,7 @@
 """Predictions recorded, and the history kept, while a server answers.
 
-On the event loop a call of a model costs a reference to what it read and said; a thread does the
-rest. Nothing here fails or delays a request.
+On the event loop a call of a model costs a reference to what it read and said, or a copy of its
+only row; a thread does the rest. Nothing here fails or delays a request.
 """
 
 import contextlib

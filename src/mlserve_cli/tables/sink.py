@@ -19,6 +19,8 @@ from mlserve_cli.tables.source import STANDARD_STREAM
 _LONGEST_NAME = 240
 # How much of the end of a file its fingerprint looks at.
 _FINGERPRINT_BYTES = 1 << 20
+# macOS lacks the shorter one.
+_sync = getattr(os, "fdatasync", os.fsync)
 
 
 class DiskFullError(EngineError):
@@ -189,7 +191,7 @@ class Sink:
     def sync(self) -> None:
         """Returns when everything written is on disk."""
         with self._writing():
-            os.fdatasync(self._file.fileno())
+            _sync(self._file.fileno())
 
     def keep(self) -> None:
         """Leaves the hidden file behind when the `with` block is left by an exception."""

@@ -19,6 +19,7 @@ chi_squared.homogeneity([3, 0, 1], [1, 2, 2])
 cramer_von_mises.p_value(0.3, 100, 200)
 anderson_darling.p_value(1.0)
 proportions.two_proportions(3, 100, 5, 200)
+proportions.upper_bound(3, 100)
 assert "scipy" not in sys.modules
 """
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from mlserve_cli.drift.statistics.proportions import interval, two_proportions, upper_bound
 
@@ -51,6 +51,13 @@ def test_intervals_are_scipys(rows: int, confidence: float, data: st.DataObject)
     )
     one_sided = stats.binomtest(successes, rows, alternative="less").proportion_ci(confidence)
     assert upper_bound(successes, rows, confidence) == pytest.approx(one_sided.high, rel=1e-9)
+
+
+@given(st.integers(2, 1_000_000), st.floats(0, 1), st.sampled_from([0.5, 0.8, 0.95, 0.999999]))
+def test_the_bound_is_scipys(rows: int, share: float, confidence: float) -> None:
+    successes = min(max(1, round(share * rows)), rows - 1)
+    expected = special.betaincinv(successes + 1, rows - successes, confidence)
+    assert upper_bound(successes, rows, confidence) == pytest.approx(expected, rel=1e-10)
 
 
 def test_of_nothing_everything_is_possible() -> None:

@@ -79,7 +79,7 @@ class Supremum:
     Attributes:
         distance: The largest distance found.
         bound: What it cannot exceed: the same in the end, or 0.00003 more where the two sides are
-            nearly the same in a long stretch.
+            nearly the same in a long stretch; what the bins say where there is nothing but them.
     """
 
     def __init__(self, reference: NumberCounts, current: NumberCounts, limit: int) -> None:

@@ -1,10 +1,8 @@
 """What waits to be recorded, within bounds."""
 
-import itertools
 import math
 from collections import deque
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlserve_cli.monitoring.records.entry import Entry, RecordedModel
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
     Kind = tuple[RecordedModel, SingleForm]
 
 _MAX_WAITING_BYTES = 32 << 20
-_OBJECT_BYTES = 100
+_OBJECT_BYTES = 160
 
 
 class RecordBuffer:
@@ -35,7 +33,8 @@ class RecordBuffer:
         self.rows_per_second = rows_per_second
         self._max_waiting_bytes = max_waiting_bytes
         # With their sizes.
-        self._waiting: deque[tuple[None, Entry, int] | tuple[Kind, bytes, int]] = deque()
+        self._entries: deque[tuple[Entry, int]] = deque()
+        self._singles: deque[tuple[Kind, bytes]] = deque()
         # One thread writes the first number, another one the second, so no lock is needed.
         self._put_bytes = 0
         self._taken_bytes = 0
@@ -74,7 +73,7 @@ class RecordBuffer:
             entry: With as many rows kept as were admitted.
             size_bytes: About the memory that it holds on to.
         """
-        self._waiting.append((None, entry, size_bytes))
+        self._entries.append((entry, size_bytes))
         self._put_bytes += size_bytes
 
     def put_single(self, model: "RecordedModel", form: "SingleForm", packed: bytes) -> None:
@@ -85,16 +84,21 @@ class RecordBuffer:
             form: How it is packed.
             packed: It was admitted.
         """
-        size_bytes = form.size_bytes + _OBJECT_BYTES
-        self._waiting.append(((model, form), packed, size_bytes))
-        self._put_bytes += size_bytes
+        self._singles.append(((model, form), packed))
+        self._put_bytes += form.size_bytes + _OBJECT_BYTES
 
     def take(self) -> "list[Entry]":
-        """Everything that waits."""
-        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        self._taken_bytes += sum(map(itemgetter(2), waiting))
-        taken: list[Entry] = []
-        for kind, together in itertools.groupby(waiting, itemgetter(0)):
-            found: list[Any] = list(map(itemgetter(1), together))
-            taken += found if kind is None else [kind[1].entry(kind[0], found)]
+        """Everything that waits: what came together in order, then what came alone."""
+        taken = []
+        for _ in range(len(self._entries)):
+            entry, size_bytes = self._entries.popleft()
+            self._taken_bytes += size_bytes
+            taken.append(entry)
+        packed: dict[Kind, list[bytes]] = {}
+        for _ in range(len(self._singles)):
+            kind, row = self._singles.popleft()
+            packed.setdefault(kind, []).append(row)
+        for (model, form), rows in packed.items():
+            self._taken_bytes += len(rows) * (form.size_bytes + _OBJECT_BYTES)
+            taken.append(form.entry(model, rows))
         return taken

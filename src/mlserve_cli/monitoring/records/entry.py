@@ -1,4 +1,4 @@
-"""What the server notes of each call of a model, as cheaply as it can: references."""
+"""What the server notes of each call of a model, as cheaply as it can."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 

@@ -21,6 +21,8 @@ _MOST_CELLS = 1_000_000
 _FULL_SECONDS = 3600.0
 # Of one call; systems take no more.
 _MOST_PARTS = 1024
+# macOS lacks the shorter one.
+_sync = getattr(os, "fdatasync", os.fsync)
 
 
 class GrowingFile:
@@ -80,7 +82,7 @@ def _replace(path: Path, parts: Sequence[bytes]) -> None:
         descriptor = _opened(part)
         try:
             _write(descriptor, parts)
-            os.fdatasync(descriptor)
+            _sync(descriptor)
         finally:
             os.close(descriptor)
         part.replace(path)
