@@ -275,3 +275,18 @@ def test_many_who_wait_are_sent_away_and_others_are_answered(
             thread.join()
     assert set(statuses) <= {404, 503}
     assert statuses.count(404) >= 64
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_that_has_stopped_leaves_files_that_are_whole_by_themselves(
+    serve: Serve, models: Path, tmp_path: Path, workers: str
+) -> None:
+    folder = tmp_path / "records"
+    with serve(models, "iris", "--workers", workers, "--records", folder, *ALL) as running:
+        predict(running, ["a", "b"], FLOWERS[:2])
+        assert feedback(running, labels_of(["a"], SPECIES[:1])).status_code == 200
+    kept = sorted(file.name for file in folder.iterdir() if file.is_file())
+    assert kept == ["feedback.sqlite", "history.sqlite"]
+    with sqlite3.connect(folder / "feedback.sqlite") as database:
+        assert database.execute("SELECT request_id FROM labelled").fetchall() == [("a",)]
+    database.close()

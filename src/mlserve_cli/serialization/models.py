@@ -104,11 +104,11 @@ def _only_model(repository: ModelRepository) -> Artifact:
     if not names:
         raise ModelNotFoundError(
             f"No model was named, and {repository.root} holds none.",
-            hint="Save one with: mlserve save SOURCE, or name a model file: --model FILE",
+            hint="Save one with: mlserve save SOURCE, or name a model file.",
         )
     raise UsageError(
         f"No model was named, and {repository.root} holds several: {', '.join(names)}.",
-        hint=f"Choose one with: --model {names[0]}",
+        hint=f"Name one, such as {names[0]}; mlserve batch-predict takes it as --model {names[0]}",
     )
 
 

@@ -1,6 +1,7 @@
 """What a running server says about itself, asked over HTTP."""
 
 import http.client
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -104,6 +105,11 @@ def _get(address: str, path: str, key: str | None) -> bytes:
                 ) from error
             raise _stranger(address) from error
     except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLCertVerificationError):
+            raise InputError(
+                f"The certificate of {address} is not trusted: {error.reason.verify_message}.",
+                hint="Name a file of those who sign such certificates: SSL_CERT_FILE=ca.pem",
+            ) from error
         reason = getattr(error.reason, "strerror", None) or error.reason
         raise NoServerError(
             f"No server answers at {address}: {reason}.", hint="Start one with: mlserve serve"

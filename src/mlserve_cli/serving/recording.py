@@ -18,6 +18,7 @@ import numpy as np
 
 from mlserve_cli.errors import UsageError
 from mlserve_cli.monitoring.families import Family, Kind
+from mlserve_cli.monitoring.feedback.database import FEEDBACK_NAME, open_to_write
 from mlserve_cli.monitoring.history import History
 from mlserve_cli.monitoring.records.buffer import RecordBuffer
 from mlserve_cli.monitoring.records.entry import Entry
@@ -224,6 +225,24 @@ class Recording:
         else:
             self._has_failed = False
 
+    def finish(self) -> None:
+        """Leaves whole files, with all that was done; called when no other process serves."""
+        import sqlite3
+
+        self.keep_history()
+        self._close()
+        # Whoever is the last to close such a file takes up what stands beside it.
+        with contextlib.suppress(OSError, sqlite3.Error):
+            if (self.options.folder / FEEDBACK_NAME).is_file():
+                open_to_write(self.options.folder).close()
+
+    def _close(self) -> None:
+        if self._history is not None:
+            self._history.close()
+            self._history = None
+        if self._writer is not None:
+            self._writer.close()
+
     def _note(self, model: "LoadedModel", waiting: "Sequence[Waiting]", scored: "Scored") -> None:
         now = self._clock()
         counts = [one.call.rows.count for one in waiting]
@@ -271,9 +290,7 @@ class Recording:
                     self._quality.look()
             except Exception:
                 _LOGGER.exception("unexpected error while recording")
-        if self._history is not None:
-            self._history.close()
-            self._history = None
+        self._close()
 
     def _flush(self, pause: Callable[[], None]) -> None:
         if self._writer is None:

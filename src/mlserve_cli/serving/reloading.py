@@ -48,7 +48,7 @@ class Reloader:
         """Takes over what is new since the last look."""
         for name, version, changed in await asyncio.to_thread(self._new_versions):
             try:
-                await self._gateway.load(name)
+                model = await self._gateway.load(name)
             except MlserveError as error:
                 self._refused[name, version] = changed
                 _LOGGER.warning("%s/%d is refused: %s", name, version, error.message)
@@ -57,7 +57,8 @@ class Reloader:
                 self._refused[name, version] = changed
                 _LOGGER.exception("%s/%d is refused", name, version)
             else:
-                _LOGGER.warning("%s/%d is served from now on", name, version)
+                engine = model.predictor.engine
+                _LOGGER.warning("%s/%d is served from now on, engine %s", name, version, engine)
 
     def _new_versions(self) -> list[tuple[str, int, float]]:
         source = self._gateway.service.source

@@ -142,11 +142,16 @@ def serve_models(
             target_of(grpc_holder, server.host) if grpc_holder else None,
         )
         work = partial(run_server, gateway, app, listener, process, partial(on_ready, running))
+        is_scoring = False
         if server.workers == 1:
-            return work()
-        app.build_now()
-        _run_workers(server.workers, gateway, listener, server.tls, work)
-    return False
+            is_scoring = work()
+        else:
+            app.build_now()
+            _run_workers(server.workers, gateway, listener, server.tls, work)
+        if gateway.recording is not None:
+            # With what the last workers have answered since the first one looked.
+            gateway.recording.finish()
+    return is_scoring
 
 
 def _run_workers(
@@ -183,9 +188,6 @@ def _run_workers(
     )
     gateway.metrics.restarts = supervisor.restarts
     supervisor.run()
-    if gateway.recording is not None:
-        # With what the last workers have answered since the first one looked.
-        gateway.recording.keep_history()
 
 
 def _build(framework: Framework, gateway: Gateway) -> "App":

@@ -275,4 +275,4 @@ def read_files_again(gateway: "Gateway", tls: "Tls | None") -> None:
         try:
             reload()
         except UsageError as error:
-            _LOGGER.warning("%s", error.message)
+            _LOGGER.warning("%s What was read before stays in force.", error.message)

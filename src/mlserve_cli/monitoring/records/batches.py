@@ -56,7 +56,8 @@ def record_columns(
         OverflowError: An integer is too large.
     """
     calls = _Calls(*zip(*map(_fields_of, entries), strict=True))
-    picked = _picked(calls)
+    times = np.array(list(itertools.chain.from_iterable(map(_each, calls.time, calls.rows))))
+    picked = _in_order(_picked(calls), times)
     roles = layout.roles
     values = itertools.chain(
         _inputs(layout, calls),
@@ -67,7 +68,7 @@ def record_columns(
     for column, kind in zip(values, layout.kinds.values(), strict=False):
         columns.append(column_of(column if picked is None else column[picked], kind))
         pause()
-    columns += _context(layout, calls, picked)
+    columns += _context(layout, calls, times, picked)
     pause()
     return dict(zip(layout.kinds, columns, strict=True))
 
@@ -83,6 +84,17 @@ def _picked(calls: _Calls) -> NDArray[np.intp] | None:
             for start, rows, kept in zip(starts, calls.rows, calls.kept, strict=False)
         ]
     )
+
+
+def _in_order(
+    picked: NDArray[np.intp] | None, times: NDArray[np.float64]
+) -> NDArray[np.intp] | None:
+    """The same rows as they were scored, one after the other."""
+    known = times if picked is None else times[picked]
+    if np.all(known[:-1] <= known[1:]):
+        return picked
+    order = np.argsort(known, kind="stable")
+    return order if picked is None else picked[order]
 
 
 def _inputs(layout: "RecordLayout", calls: _Calls) -> Iterator[NDArray[Any]]:
@@ -145,7 +157,10 @@ def _names(ids: list[bytes], request: NDArray[np.intp]) -> Column:
 
 
 def _context(
-    layout: "RecordLayout", calls: _Calls, picked: NDArray[np.intp] | None
+    layout: "RecordLayout",
+    calls: _Calls,
+    times: NDArray[np.float64],
+    picked: NDArray[np.intp] | None,
 ) -> list[Column]:
     flat = _counts(calls)
     rows = int(flat.sum())
@@ -153,7 +168,6 @@ def _context(
     # Which request each row belongs to, and where that begins.
     request = np.repeat(np.arange(len(flat)), flat)[chosen]
     starts = np.cumsum(flat) - flat
-    times = np.array(list(itertools.chain.from_iterable(map(_each, calls.time, calls.rows))))
     seconds = np.array(list(itertools.chain.from_iterable(calls.seconds)))
     ids: list[bytes] = []
     # Most clients give no names.

@@ -88,7 +88,7 @@ class RecordBuffer:
         self._put_bytes += form.size_bytes + _OBJECT_BYTES
 
     def take(self) -> "list[Entry]":
-        """Everything that waits: what came together in order, then what came alone."""
+        """Everything that waits: what came together, then what came alone."""
         taken = []
         for _ in range(len(self._entries)):
             entry, size_bytes = self._entries.popleft()

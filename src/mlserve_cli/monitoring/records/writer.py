@@ -109,6 +109,11 @@ class RecordWriter:
                 self._failing.discard(key)
         self._close_full_files()
 
+    def close(self) -> None:
+        """Lets the predictions that wait for labels go; `flush` goes on with them."""
+        if self._waiting is not None:
+            self._waiting.close()
+
     def _add(self, key: "_Key", entries: "list[Entry]", pause: Callable[[], None]) -> None:
         model, rows = entries[0].model, sum(entry.kept for entry in entries)
         found = self._open.get(key) or self._opened(key, model)
