@@ -60,6 +60,11 @@ def test_quality_is_told_and_a_fall_ends_in_one(mlserve: Any, folder: Path) -> N
     assert (report["model"], report["rows"]) == ("iris", 30)
     assert report["figures"][0]["name"] == "accuracy"
     assert report["figures"][0]["drop"] > 0.5
+    assert report["unknown"] == []
+    misspelt = pd.DataFrame({"request_id": ["r0", "r5"], "kind": ["Setosa", "0"]})
+    misspelt.to_csv(folder / "misspelt.csv", index=False)
+    warned = mlserve("metrics", "--labels", "misspelt.csv")
+    assert "classes that the model does not know: 'Setosa'" in warned.stdout
     scored = mlserve("batch-predict", "all.csv", "out.csv", "--output", "both")
     assert scored.exit_code == 0, scored.stderr
     (folder / "ids.csv").write_text(FLOWERS.assign(id=range(150), y=SPECIES)[["id", "y"]].to_csv())

@@ -63,6 +63,13 @@ def _print(reports: "list[QualityReport]", max_drop: float | None) -> None:
         if number:
             console.print()
         console.print(quality_view(report, max_drop))
+        if report.unknown:
+            names = ", ".join(map(repr, report.unknown))
+            console.print(
+                f"The truth has classes that the model does not know: {names}. Is that a matter of "
+                "spelling? Its probabilities are not judged.",
+                style="yellow",
+            )
         for figure in report.fell(max_drop) if max_drop is not None else ():
             console.print(
                 f"{figure.name} fell by {figure.drop:.4g}, more than {max_drop:g}.",

@@ -121,6 +121,8 @@ class QualityReport:
         calibration_error: Mean distance of probability and accuracy, weighted by rows.
         periods: Over time; empty where that is not known.
         unmatched: Rows of the truth for which there is no prediction.
+        unknown: Classes of the truth that the model does not know; then its probabilities are not
+            judged.
     """
 
     model: str
@@ -133,6 +135,7 @@ class QualityReport:
     calibration_error: float | None = None
     periods: tuple[Period, ...] = ()
     unmatched: int = 0
+    unknown: tuple[str, ...] = ()
 
     def fell(self, max_drop: float) -> "tuple[Figure, ...]":
         """Figures that fell by more than that since the model was saved."""
@@ -171,6 +174,8 @@ def quality_report(judged: Judged, seed: int = 0) -> QualityReport:
         sum(b.rows * abs(b.probability - b.accuracy) for b in bins) / count if bins else None,
         _periods(figures_of, judged.times),
         judged.unmatched,
+        # They stand behind those that it knows.
+        tuple(rows.classes[len(judged.classes) :]) if rows and judged.classes else (),
     )
 
 
