@@ -29,6 +29,22 @@ def test_standard_input_and_output_are_pipes() -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize(
+    ("streams", "places", "message"),
+    [("<&-", "- out.csv", "Standard input is closed"), (">&-", "- -", "Standard output is closed")],
+)
+def test_streams_that_are_closed_are_one_error(
+    tmp_path: Path, streams: str, places: str, message: str
+) -> None:
+    line = f"{sys.executable} {_SCRIPT} {places} {streams}"
+    done = subprocess.run(
+        ["sh", "-c", line], input=b"a,b\n1,2\n", capture_output=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_pipe_that_trickles_gives_whole_rows() -> None:
     with subprocess.Popen(
         command("-", "-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0

@@ -10,9 +10,11 @@ from urllib.parse import unquote
 import numpy as np
 import pyarrow as pa
 
+from mlserve_cli.batch.columns import added_names
 from mlserve_cli.errors import SignatureError
 from mlserve_cli.tables.column_values import BYTES, TEXT, arrow_type, column_values
 from mlserve_cli.tables.fault import shown
+from mlserve_cli.tables.interface import TextTable
 from mlserve_cli.tables.opening import open_table
 from mlserve_cli.tables.remote_errors import shown_uri
 from mlserve_cli.tables.source import Source
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 # What Hive writes for a missing value.
 _MISSING = "__HIVE_DEFAULT_PARTITION__"
+# Values of a block, read and added. Some twenty columns fill blocks of 1 MiB with half of them; of
+# few columns a block would have many rows, and what is added may be larger than what was read.
+_BLOCK_VALUES = 200_000
 
 
 def partition_values(place: str | Path) -> dict[str, str | None]:
@@ -69,6 +74,10 @@ def opened_table(
                     raise
                 filled[missing] = told[missing]
                 continue
+            if isinstance(table, TextTable):
+                added = added_names(taking.signature, options, table.columns)
+                width = len(predictor.signature.columns) + len(added)
+                table.bound_rows(max(1, _BLOCK_VALUES // width))
             yield stream, table, taking
             return
 

@@ -42,7 +42,7 @@ def open_workers(scorer: BlockScorer, table: Table, source: "Source") -> Iterato
         forks = []
         if isinstance(table, TextTable) and _are_forks_of_use(scorer, source):
             score = partial(_score_bytes, scorer, table)
-            for _ in range(scorer.options.threads - 1):
+            for _ in range(_most_forks(scorer, source)):
                 try:
                     forks.append(stack.enter_context(Fork(score, scorer.options.block_bytes)))
                 except OSError:
@@ -65,6 +65,14 @@ def _are_forks_of_use(scorer: BlockScorer, source: "Source") -> bool:
         and source.uri is None
         and (size is None or size >= _FORKED_BLOCKS * options.block_bytes)
     )
+
+
+def _most_forks(scorer: BlockScorer, source: "Source") -> int:
+    """One for each thread but the first, and not more than there are blocks for."""
+    most = scorer.options.threads - 1
+    if source.size_bytes is None:
+        return most
+    return min(most, source.size_bytes // scorer.options.block_bytes // PLACES)
 
 
 def _score_bytes(scorer: BlockScorer, table: TextTable, data: bytes) -> Piece:

@@ -158,6 +158,7 @@ def batch_predict(
         int | None,
         typer.Option(
             min=1,
+            max=64,
             metavar="N",
             help="Blocks that are scored at the same time. Default: as many as there are "
             f"processors, at most {_MOST_THREADS}; each takes some 30 MB. Not for --dask, where "

@@ -15,7 +15,7 @@ from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
 from mlserve_cli.tables.csv_batch import CsvBatchReader
-from mlserve_cli.tables.cutting import cut_blocks, kept_parts
+from mlserve_cli.tables.cutting import bounded, cut_blocks, kept_parts
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT, Head, read_head
@@ -127,6 +127,10 @@ class CsvTable:
     def block(self, data: bytes, end: int) -> "CsvBlock":
         """Whole records as a block that ends there."""
         return CsvBlock(data, end, self._scanner, self._reader)
+
+    def bound_rows(self, most_rows: int) -> None:
+        """Makes blocks smaller where they would have more rows than that, by the first rows."""
+        self._block_bytes = bounded(self._block_bytes, self._head.rest, most_rows)
 
     def _cut(self, data: bytes, *, final: bool) -> int:
         try:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT
 from mlserve_cli.tables.source import Source
 
+# Smaller blocks would cost more than they save.
+_LEAST_BYTES = 1 << 14
+
 
 class Cut(Protocol):
     """Finds where the last whole record ends."""
@@ -55,6 +58,20 @@ def cut_blocks(
             position += end
             yield data[:end], position
         data = data[end:]
+
+
+def bounded(block_bytes: int, sample: bytes, most_rows: int) -> int:
+    """The size of blocks of about so many rows, if that is less.
+
+    Args:
+        block_bytes: Their size.
+        sample: The first rows.
+        most_rows: At least one.
+    """
+    rows = max(sample.count(b"\n"), sample.count(b"\r"))
+    if not rows:
+        return block_bytes
+    return min(block_bytes, max(_LEAST_BYTES, most_rows * len(sample) // rows))
 
 
 def kept_parts(data: bytes, limits: NDArray[np.intp], rows: Sequence[int]) -> bytes:

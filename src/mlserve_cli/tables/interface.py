@@ -140,3 +140,6 @@ class TextTable(Table, Protocol):
 
     def block(self, data: bytes, end: int) -> TextBlock:
         """Whole rows as a block that ends there."""
+
+    def bound_rows(self, most_rows: int) -> None:
+        """Makes blocks smaller where they would have more rows than that, by the first rows."""

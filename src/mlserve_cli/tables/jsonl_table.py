@@ -17,7 +17,7 @@ from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.signature import Signature
 from mlserve_cli.tables import buffers
 from mlserve_cli.tables.arrow_batch import find_faults, to_batch
-from mlserve_cli.tables.cutting import cut_blocks, kept_parts
+from mlserve_cli.tables.cutting import bounded, cut_blocks, kept_parts
 from mlserve_cli.tables.fault import RowFaultError
 from mlserve_cli.tables.formats import Format
 from mlserve_cli.tables.head import RECORD_BYTES_LIMIT
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Batch
 
 _EMPTY_OBJECT = re.compile(rb"\{[ \t\r\n]*\}")
+
+# How much the first line and the length of lines are looked for in.
+_FIRST_READ_BYTES = 1 << 16
 
 
 class JsonlTable:
@@ -64,9 +67,10 @@ class JsonlTable:
         self._reader = JsonlReader(taken, signature)
 
     def _read_first(self) -> bytes:
-        data = self._source.read(self._block_bytes)
+        wanted = min(self._block_bytes, _FIRST_READ_BYTES)
+        data = self._source.read(wanted)
         while not data.lstrip(b" \t\r\n").partition(b"\n")[1] and len(data) < RECORD_BYTES_LIMIT:
-            piece = self._source.read(self._block_bytes)
+            piece = self._source.read(wanted)
             if not piece:
                 break
             data += piece
@@ -103,6 +107,10 @@ class JsonlTable:
     def block(self, data: bytes, end: int) -> "JsonlBlock":
         """Whole lines as a block that ends there."""
         return JsonlBlock(data, end, self._reader)
+
+    def bound_rows(self, most_rows: int) -> None:
+        """Makes blocks smaller where they would have more rows than that, by the first rows."""
+        self._block_bytes = bounded(self._block_bytes, self._first, most_rows)
 
 
 def _cut(data: bytes, *, final: bool) -> int:

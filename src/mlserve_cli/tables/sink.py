@@ -64,6 +64,8 @@ class Sink:
 
     def _open(self, path: str | Path, apart_from: os.stat_result | None) -> BinaryIO:
         if self._standard:
+            if sys.stdout is None:
+                raise UsageError("Standard output is closed; there is nowhere to write to.")
             self._refuse_input(_status_of_output(), apart_from)
             return sys.stdout.buffer
         try:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 
-from mlserve_cli.errors import EngineError, InputError
+from mlserve_cli.errors import EngineError, InputError, UsageError
 from mlserve_cli.tables.encodings import MARK_BYTES, UTF_8, Readable, Transcoded, encoding_of
 from mlserve_cli.tables.formats import Compression, Format
 from mlserve_cli.tables.remote import RemoteFile, file_type_of, is_remote
@@ -154,6 +154,8 @@ class Source:
 
     def _open(self, path: str | Path) -> BinaryIO:
         if str(path) == STANDARD_STREAM:
+            if sys.stdin is None:
+                raise UsageError("Standard input is closed; there is nothing to read.")
             return sys.stdin.buffer
         if self.uri is not None:
             return RemoteFile(self.uri, self.format)  # type: ignore[return-value]
