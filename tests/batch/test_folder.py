@@ -125,5 +125,12 @@ def test_nothing_to_score_and_no_folder_to_write_are_errors(
         predict_folder(data, tmp_path / "file", fake(_MODEL))
     with pytest.raises(UsageError, match="holds the input itself"):
         predict_folder(data, data, fake(_MODEL))
+    before = names(data)
+    with pytest.raises(UsageError, match="the next run would score its results"):
+        predict_folder(data, data / "scored", fake(_MODEL))
+    assert names(data) == before
+    predict_folder(data, data / "_scored", fake(_MODEL))
+    assert predict_folder(data, tmp_path / "out", fake(_MODEL)).rows > 0
+    assert "_scored" not in "".join(names(tmp_path / "out"))
     with pytest.raises(InputError, match="holds no table"):
         predict_folder(tmp_path / "*.csv", tmp_path / "out", fake(_MODEL))

@@ -44,8 +44,12 @@ def _is_table(name: PurePosixPath, format_: Format | None) -> bool:
     return (
         (format_ is not None or FileType.of_name(name.name).format is not None)
         and not name.name.endswith(ERRORS_SUFFIX)
-        and not any(part.startswith((".", "_")) for part in name.parts)
+        and not _is_left_alone(name)
     )
+
+
+def _is_left_alone(name: PurePosixPath) -> bool:
+    return any(part.startswith((".", "_")) for part in name.parts)
 
 
 def _names(names: list[str], format_: Format | None) -> list[str]:
@@ -131,7 +135,7 @@ def check_destination(source: str | Path, folder: Path, files: list[tuple[Path, 
     """Makes the folder of the results if need be.
 
     Raises:
-        UsageError: It is a file, or holds the source itself.
+        UsageError: It is a file, holds the source itself, or lies where the next run would find it.
     """
     if str(folder) == "-" or (folder.exists() and not folder.is_dir()):
         raise UsageError(
@@ -143,4 +147,11 @@ def check_destination(source: str | Path, folder: Path, files: list[tuple[Path, 
             f"{folder} holds the input itself; it would be overwritten.",
             hint="Name another folder.",
         )
+    if Path(source).is_dir() and folder.resolve().is_relative_to(Path(source).resolve()):
+        inside = folder.resolve().relative_to(Path(source).resolve())
+        if not _is_left_alone(PurePosixPath(inside)):
+            raise UsageError(
+                f"{folder} lies inside of {source}: the next run would score its results as well.",
+                hint="Name a folder elsewhere, or one whose name begins with an underscore.",
+            )
     folder.mkdir(parents=True, exist_ok=True)
