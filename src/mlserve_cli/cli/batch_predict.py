@@ -59,12 +59,7 @@ class TableFormat(StrEnum):
 _ROWS_PER_BLOCK = 10_000
 # Reading and writing, which one thread does for all, would not keep more busy.
 _MOST_THREADS = 4
-# To read a row of text takes about a third of that. Models that take longer leave Python's lock to
-# others most of the time: threads are enough, and take less memory.
-_READING_SECONDS = 3e-6
-# For such models that are the faster the more rows a call has, unless it would take seconds.
 _LARGE_BLOCK_BYTES = 1 << 21
-_LONG_SECONDS = 1e-4
 
 
 class EngineChoice(StrEnum):
@@ -230,11 +225,8 @@ def batch_predict(
             choice = choose_engine(found, batch_rows or _ROWS_PER_BLOCK, estimate_rows(source))
             chosen, reason = choice.engine, choice.reason
         call = fastest_call(found, chosen)
-        is_slow = takes_large = False
         if call is not None:
             batch_rows = batch_rows or call.rows
-            is_slow = call.row_seconds >= _READING_SECONDS
-            takes_large = is_slow and call.row_seconds < _LONG_SECONDS
         if dask is None:
             predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())
             predict = _local(source, predictor)
@@ -256,9 +248,11 @@ def batch_predict(
         max_errors=max_errors,
         resume=resume,
         model_digest=model_digest(model, models=models),
-        block_bytes=_LARGE_BLOCK_BYTES if takes_large and not batch_rows else BLOCK_BYTES,
+        block_bytes=_LARGE_BLOCK_BYTES
+        if call is not None and call.takes_large_blocks and not batch_rows
+        else BLOCK_BYTES,
         threads=threads or min(usable_processors(), _MOST_THREADS),
-        forks=dask is None and not is_slow,
+        forks=dask is None and (call is None or not call.is_slow),
     )
     report = _predict_with_progress(predict, source, destination, options)
     if json:

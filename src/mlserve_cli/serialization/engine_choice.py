@@ -20,6 +20,10 @@ _START_UP_SECONDS = {Engine.SKLEARN: 1.5, Engine.ONNX: 0.2}
 _LEAST_RATIO = 0.5
 # Measured times within which nothing tells which is the shorter one.
 _AS_FAST = 1.15
+# To read a row of text takes about a third of that.
+_READING_SECONDS = 3e-6
+# Blocks of such models would take seconds.
+_LONG_SECONDS = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,16 @@ class FastestCall:
 
     rows: int | None
     row_seconds: float
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether most of the time Python's lock is left to others, so that threads are enough."""
+        return self.row_seconds >= _READING_SECONDS
+
+    @property
+    def takes_large_blocks(self) -> bool:
+        """Whether more rows a call gain something, and are still done within moments."""
+        return self.rows is None and _READING_SECONDS <= self.row_seconds < _LONG_SECONDS
 
 
 def fastest_call(found: "Artifact | ModelFile", engine: Engine) -> FastestCall | None:
