@@ -201,6 +201,15 @@ def test_a_model_for_one_row_at_a_time_scores_many() -> None:
     np.testing.assert_array_equal(labels, -ROWS)
 
 
+def test_a_model_for_a_fixed_number_of_rows_scores_any_number() -> None:
+    node = helper.make_node("Neg", ["X"], ["variable"])
+    model = saved([node], [value("X", FLOAT, 3, 2)], [value("variable", FLOAT, 3, 2)])
+    predictor = OnnxPredictor(model)
+    for count in (1, 2, 3, 4, 7, 1_001):
+        rows = np.arange(2.0 * count).reshape(count, 2)
+        np.testing.assert_array_equal(predictor.predict(rows).labels, -rows)
+
+
 def test_inputs_that_are_no_table_are_told() -> None:
     node = helper.make_node("Identity", ["image"], ["variable"])
     shape = (None, 3, 8, 8)

@@ -145,9 +145,20 @@ class Tensor:
         return self.graph.add("Where", self, then, other, kind=then.kind)
 
     def reduce(self, op: str, axis: int = 1, *, keep: bool = True) -> "Tensor":
-        """A reduction along one axis; `op` is Sum, Max, Min, Mean, SumSquare, L2 and so on."""
+        """A reduction along one axis; `op` is Max, Min, Sum, Mean and so on.
+
+        Sums of the rows of a matrix are left to `row_sum`, but for whole numbers.
+        """
         axes = self.graph.constant([axis], Kind.INT64)
         return self.graph.add(f"Reduce{op}", self, axes, keepdims=int(keep))
+
+    def row_sum(self, width: int) -> "Tensor":
+        """Sum of each row of a matrix of so many columns, shape `(rows, 1)`.
+
+        A product with ones: in which order ONNX Runtime's ReduceSum adds depends on where a row
+        lies in memory, and so the last digit on the rows before it.
+        """
+        return self @ np.ones((width, 1))
 
     def argmax(self, axis: int = 1) -> "Tensor":
         """Position of the largest value, the first of several, shape `(rows,)`, INT64."""

@@ -86,6 +86,6 @@ def softmax(decision: "Tensor") -> "Tensor":
     return decision.apply("Softmax", axis=1)
 
 
-def normalized(values: "Tensor") -> "Tensor":
-    """Rows divided by their sums."""
-    return values / values.reduce("Sum")
+def normalized(values: "Tensor", width: int) -> "Tensor":
+    """Rows of so many columns, divided by their sums."""
+    return values / values.row_sum(width)

@@ -1,6 +1,7 @@
 """Scoring with ONNX Runtime; neither scikit-learn nor pandas is imported."""
 
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 # Converted models look a value up beyond the end where the estimator would refuse the row.
 _REFUSAL = "out of data bounds"
+
+# Up to so many rows are copied sooner than ONNX Runtime is called once more.
+_FEW_ROWS = 1_000
 
 _NONE = np.array(None, dtype=object)
 
@@ -97,7 +101,9 @@ class OnnxPredictor:
         self._signature = trimmed(signature, self._outputs)
         # Which text stands for a missing one, as the converter wrote it down.
         self._missing_text = metadata.get("mlserve.missing_text", "")
-        self._max_rows = _most_rows(self.session, metadata.get("mlserve.max_rows", ""))
+        self._multiple, self._max_rows = _rows_of_a_call(
+            self.session, metadata.get("mlserve.max_rows", "")
+        )
 
     @property
     def engine(self) -> Engine:
@@ -144,17 +150,33 @@ class OnnxPredictor:
 
     def _run(self, names: list[str], batch: "Batch") -> list[Any]:
         feed = self._feed(batch)
-        rows = len(next(iter(feed.values())))
-        if rows <= self._max_rows:
-            return self._call(names, feed)
+        rows = _rows(feed)
+        if rows <= min(self._max_rows, _FEW_ROWS):
+            return self._evenly(names, feed)
+        # Many rows are not copied to fill the last vector: what is left over has a call of its own.
+        whole = rows - rows % self._multiple
+        cuts = [*range(0, whole, self._max_rows), *sorted({whole, rows})]
         parts = [
-            self._call(
-                names,
-                {name: values[start : start + self._max_rows] for name, values in feed.items()},
-            )
-            for start in range(0, rows, self._max_rows)
+            self._evenly(names, {name: values[slice(*cut)] for name, values in feed.items()})
+            for cut in pairwise(cuts)
         ]
-        return [_joined(part) for part in zip(*parts, strict=True)]
+        return parts[0] if len(parts) == 1 else [_joined(part) for part in zip(*parts, strict=True)]
+
+    def _evenly(self, names: list[str], feed: "Mapping[str, NDArray[Any]]") -> list[Any]:
+        """Calls with full vectors of rows, so that no row's result depends on its neighbours.
+
+        ONNX Runtime has another path for a single row, and computes what is left over of vectors of
+        16 bytes in another way: exponentials then differ in their last digit.
+        """
+        rows = _rows(feed)
+        missing = -rows % self._multiple
+        if not missing:
+            return self._call(names, feed)
+        padded = {
+            name: np.concatenate((values, *(values[-1:],) * missing))
+            for name, values in feed.items()
+        }
+        return [values[:rows] for values in self._call(names, padded)]
 
     def _call(self, names: list[str], feed: "Mapping[str, NDArray[Any]]") -> list[Any]:
         try:
@@ -216,12 +238,25 @@ def _number_tensor(values: "NDArray[Any]", kind: str, column: str) -> "NDArray[A
     return np.ascontiguousarray(values, dtype=target)
 
 
-def _most_rows(session: ort.InferenceSession, bound: str) -> int:
-    """Rows of one call: what bounds its memory, where that is known, or what the graph takes."""
-    sizes = [node.shape[0] for node in session.get_inputs() if node.shape]
+def _rows_of_a_call(session: ort.InferenceSession, bound: str) -> tuple[int, int]:
+    """What the rows of a call are a multiple of, and their largest number.
+
+    The largest number is what bounds the memory, where that is known. A graph can be fixed to a
+    number of rows, which is both then.
+    """
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    sizes = [node.shape[0] for node in inputs if node.shape]
     fixed = [size for size in sizes if isinstance(size, int) and size > 0]
+    if fixed:
+        return min(fixed), min(fixed)
+    # Of a vector of 16 bytes.
+    multiple = 2 if any(node.type == "tensor(double)" for node in (*inputs, *outputs)) else 4
     known = int(bound) if bound.isdecimal() and int(bound) else sys.maxsize
-    return min([known, *fixed])
+    return multiple, max(known - known % multiple, multiple)
+
+
+def _rows(feed: "Mapping[str, NDArray[Any]]") -> int:
+    return len(next(iter(feed.values())))
 
 
 def _joined(parts: "Sequence[Any]") -> Any:

@@ -66,7 +66,7 @@ def _each_class(translator: "Translator", member: Any, answers: "Tensor") -> "Te
     owners = np.searchsorted(member.classes, member.estimator.classes_)[: len(columns)]
     owned = dict(zip(owners.tolist(), columns, strict=True))
     joined = translator.graph.concatenate([owned.get(place, nothing) for place in range(count)])
-    total = joined.reduce("Sum")
+    total = joined.row_sum(count)
     empty = total.equals(0.0)
     return empty.where(joined * 0.0 + 1.0 / count, joined / (total + empty.cast(Kind.REAL)))
 

@@ -34,7 +34,7 @@ def expanded_distances(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
         points: Shape `(points, features)`.
     """
     sizes: NDArray[np.float64] = (points**2).sum(axis=1)
-    squares = x @ (-2.0 * points.T) + x.reduce("SumSquare") + sizes
+    squares = x @ (-2.0 * points.T) + (x * x).row_sum(points.shape[1]) + sizes
     return (squares < 0.0).where(squares * 0.0, squares)
 
 
@@ -126,7 +126,7 @@ _POOLS: "dict[str, Pool]" = {
     "mean": lambda x, width: _one_by_one(x, width) / float(width),
     "median": _median,
     "min": _reduction("Min"),
-    "sum": _reduction("Sum"),
+    "sum": lambda x, width: x.row_sum(width),
 }
 _CENTERS = ("AffinityPropagation", "Birch", "KMeans", "MeanShift", "MiniBatchKMeans")
 _SPACES = ("BisectingKMeans", "Birch", "KMeans", "MiniBatchKMeans")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def _envelope(_: "Translator", model: Any, table: "Table") -> "Scores":
     difference = table.real() - model.location_
-    distance = ((difference @ model.get_precision()) * difference).reduce("Sum")
+    distance = ((difference @ model.get_precision()) * difference).row_sum(table.width)
     return outliers(-distance - float(model.offset_))
 
 

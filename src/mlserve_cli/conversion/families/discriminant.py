@@ -52,7 +52,7 @@ def _quadratic(_: "Translator", estimator: Any, table: Table) -> "Scores":
         estimator.means_, estimator.rotations_, estimator.scalings_, strict=True
     ):
         rotated = (x - mean) @ (rotation * scaling**-0.5)
-        norms.append((rotated * rotated).reduce("Sum"))
+        norms.append((rotated * rotated).row_sum(rotation.shape[1]))
     volumes = np.array([np.sum(np.log(scaling)) for scaling in estimator.scalings_])
     with np.errstate(divide="ignore"):
         priors = np.log(estimator.priors_)

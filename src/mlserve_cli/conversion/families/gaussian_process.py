@@ -91,16 +91,16 @@ def _matern(translator: "Translator", nu: float, far: "Tensor") -> "Tensor":
     )
 
 
-def _variance(kernel: Any, x: "Tensor") -> "Tensor":
+def _variance(kernel: Any, x: "Tensor", width: int) -> "Tensor":
     """`kernel.diag(x)`, shape `(rows, 1)`, or `(1, 1)` where it is the same for all rows."""
     match type(kernel):
         case kernels.Sum | kernels.Product:
-            first, second = _variance(kernel.k1, x), _variance(kernel.k2, x)
+            first, second = (_variance(one, x, width) for one in (kernel.k1, kernel.k2))
             return first + second if type(kernel) is kernels.Sum else first * second
         case kernels.Exponentiation:
-            return _variance(kernel.kernel, x) ** float(kernel.exponent)
+            return _variance(kernel.kernel, x, width) ** float(kernel.exponent)
         case kernels.DotProduct:
-            return (x * x).reduce("Sum") + float(kernel.sigma_0) ** 2
+            return (x * x).row_sum(width) + float(kernel.sigma_0) ** 2
         case kernels.ConstantKernel:
             return x.graph.constant([[kernel.constant_value]])
         case kernels.WhiteKernel:
@@ -121,7 +121,8 @@ def _binary(translator: "Translator", estimator: Any, table: "Table") -> Scores:
     mean = covariance @ (estimator.y_train_ - estimator.pi_).reshape(-1, 1)
     whitening = solve_triangular(estimator.L_, np.diag(estimator.W_sr_), lower=True)
     explained = covariance @ whitening.T
-    variance = _variance(estimator.kernel_, x) - (explained * explained).reduce("Sum")
+    lost = (explained * explained).row_sum(len(whitening))
+    variance = _variance(estimator.kernel_, x, table.width) - lost
     index = (mean > 0.0).reshape([-1]).cast(Kind.INT64)
     positive = two_columns(_logistic_mean(mean, variance))
     return classified(estimator.classes_, index, probabilities=positive)

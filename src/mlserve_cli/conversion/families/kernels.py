@@ -63,7 +63,7 @@ def _linear(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
 
 
 def _cosine(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
-    size = x.reduce("SumSquare").apply("Sqrt")
+    size = (x * x).row_sum(points.shape[1]).apply("Sqrt")
     lengths = np.sqrt((points**2).sum(axis=1, keepdims=True))
     units = points / np.where(lengths == 0.0, 1.0, lengths)
     return (x / size.equals(0.0).where(size + 1.0, size)) @ units.T
@@ -120,7 +120,8 @@ def _principal(translator: "Translator", model: Any, table: Table) -> Table:
 
 
 def _centered(centerer: Any, kernel: "Tensor") -> "Tensor":
-    means = kernel.reduce("Sum") / float(len(centerer.K_fit_rows_))
+    count = len(centerer.K_fit_rows_)
+    means = kernel.row_sum(count) / float(count)
     average = float(centerer.K_fit_all_)
     return kernel - np.asarray(centerer.K_fit_rows_, np.float64) - means + average
 

@@ -90,16 +90,17 @@ def _stochastic(_: "Translator", estimator: Any, table: "Table") -> Scores:
         probabilities = sigmoid_pair(decision) if binary else one_versus_rest(decision)
     elif estimator.loss == "modified_huber":
         clipped = (_clip(decision, -1.0, 1.0) + 1.0) / 2.0
-        probabilities = two_columns(clipped) if binary else _shares(clipped)
+        classes = len(estimator.classes_)
+        probabilities = two_columns(clipped) if binary else _shares(clipped, classes)
     else:
         return from_decision(estimator.classes_, decision)
     return from_decision(estimator.classes_, decision, probabilities)
 
 
-def _shares(values: "Tensor") -> "Tensor":
+def _shares(values: "Tensor", classes: int) -> "Tensor":
     # Where every class has probability 0, all are equally probable.
     nothing = values.reduce("Sum").equals(0.0).cast(Kind.REAL)
-    return normalized(values + nothing)
+    return normalized(values + nothing, classes)
 
 
 def _clip(x: "Tensor", low: float, high: float) -> "Tensor":

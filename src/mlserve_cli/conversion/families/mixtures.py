@@ -24,7 +24,7 @@ def _mixture(_: "Translator", model: Any, table: "Table") -> Scores:
         density = density - 0.5 * width * np.log(freedom) + _expected(model, width)
     weighted = density + model._estimate_log_weights()
     shifted = weighted - weighted.reduce("Max")
-    total = shifted.apply("Exp").reduce("Sum").apply("Log")
+    total = shifted.apply("Exp").row_sum(model.n_components).apply("Log")
     return Scores(labels=weighted.argmax(), probabilities=(shifted - total).apply("Exp"))
 
 
@@ -35,7 +35,7 @@ def _exponents(model: Any, x: "Tensor") -> "Tensor":
     if model.covariance_type in ("full", "tied"):
         each = factors if model.covariance_type == "full" else [factors] * len(means)
         parts = [
-            (x @ factor - mean @ factor).reduce("SumSquare")
+            _square_length(x @ factor - mean @ factor, factor.shape[1])
             for mean, factor in zip(means, each, strict=True)
         ]
         return x.graph.concatenate(parts)
@@ -45,7 +45,11 @@ def _exponents(model: Any, x: "Tensor") -> "Tensor":
         return (x @ (means * precisions).T) * -2.0 + middle + (x * x) @ precisions.T
     middle = (means**2).sum(axis=1) * precisions
     product = (x @ means.T) * precisions
-    return product * -2.0 + middle + x.reduce("SumSquare") * precisions[None, :]
+    return product * -2.0 + middle + _square_length(x, means.shape[1]) * precisions[None, :]
+
+
+def _square_length(x: "Tensor", width: int) -> "Tensor":
+    return (x * x).row_sum(width)
 
 
 def _determinants(model: Any, width: int) -> "NDArray[np.float64]":

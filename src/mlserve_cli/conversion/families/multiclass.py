@@ -81,7 +81,7 @@ def _shares(translator: "Translator", model: Any, found: "list[Scores]") -> "Ten
     joined = two_columns(columns[0]) if len(columns) == 1 else translator.graph.concatenate(columns)
     if model.multilabel_:
         return joined
-    total = joined.reduce("Sum")
+    total = joined.row_sum(max(2, len(columns)))
     return joined / (total + total.equals(0.0).cast(Kind.REAL))
 
 

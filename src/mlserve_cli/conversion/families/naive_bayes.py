@@ -26,7 +26,7 @@ def _gaussian(_: "Translator", estimator: Any, table: "Table") -> "Scores":
         estimator.class_prior_, estimator.theta_, estimator.var_, strict=True
     ):
         constant = -0.5 * np.sum(np.log(2.0 * np.pi * variance))
-        distance = ((x - mean) * (x - mean) / variance).reduce("Sum")
+        distance = ((x - mean) * (x - mean) / variance).row_sum(len(mean))
         with np.errstate(divide="ignore"):
             parts.append((constant - distance * 0.5) + np.log(prior))
     return _scores(estimator, x.graph.concatenate(parts))

@@ -71,8 +71,8 @@ def _column(
     weights = reached
     if imputer.weights == "distance":
         weights = inverse_distances(nearest) * reached
-    total = weights.reduce("Sum")
-    mean = (graph.constant(values).gather(index) * weights).reduce("Sum") / total
+    total = weights.row_sum(count)
+    mean = (graph.constant(values).gather(index) * weights).row_sum(count) / total
     mean = reached.reduce("Max").equals(0.0).where(graph.constant(values.mean()), mean)
     return column.is_nan().where(mean, column)
 

@@ -14,7 +14,7 @@ import numpy as np
 from mlserve_cli.conversion.distances import folded, metric_of
 from mlserve_cli.conversion.families.linear import outliers
 from mlserve_cli.conversion.graph import Kind
-from mlserve_cli.conversion.labels import classified, label_constant
+from mlserve_cli.conversion.labels import classified, label_constant, normalized
 from mlserve_cli.conversion.nearest import nearest, visits_of_tree
 from mlserve_cli.conversion.refusals import BEYOND
 from mlserve_cli.conversion.table import Table
@@ -77,7 +77,7 @@ def distances(translator: "Translator", estimator: Any, table: Table) -> Distanc
 
 def _cosine(x: "Tensor", points: "NDArray[np.float64]") -> "Tensor":
     lengths = np.sqrt((points * points).sum(axis=1, keepdims=True))
-    norm = (x * x).reduce("Sum").apply("Sqrt")
+    norm = (x * x).row_sum(points.shape[1]).apply("Sqrt")
     unit = x / norm.equals(0.0).where(norm + 1.0, norm)
     similarity = unit @ (points / np.where(lengths == 0.0, 1.0, lengths)).T
     graph = x.graph
@@ -127,7 +127,7 @@ def _nearest_classifier(translator: "Translator", estimator: Any, table: Table) 
     for known, column in zip(classes, positions.T, strict=True):
         members = translator.graph.constant(np.eye(len(known))[column])
         votes = (weights @ members.gather(index)).reshape([0, len(known)])
-        shares.append(votes / votes.reduce("Sum"))
+        shares.append(normalized(votes, len(known)))
     if estimator.outputs_2d_:
         return _several(translator.graph, classes, shares)
     return classified(classes[0], shares[0].argmax(), probabilities=shares[0])
@@ -139,8 +139,8 @@ def _nearest_regressor(translator: "Translator", estimator: Any, table: Table) -
     weights = _weights(translator, estimator, actual)
     known = np.asarray(estimator._y, np.float64).reshape(len(estimator._y), -1)
     values = translator.graph.constant(known).gather(index)
-    total = (values * weights.reshape([0, count, 1])).reduce("Sum", 1, keep=False)
-    return Scores(labels=total / weights.reduce("Sum"))
+    total = (weights.reshape([0, 1, count]) @ values).reshape([0, known.shape[1]])
+    return Scores(labels=total / weights.row_sum(count))
 
 
 def _within(translator: "Translator", estimator: Any, table: Table) -> "tuple[Tensor, Tensor]":
@@ -160,7 +160,7 @@ def _radius_classifier(translator: "Translator", estimator: Any, table: Table) -
     labels, shares = [], []
     for number, (known, column) in enumerate(zip(classes, positions.T, strict=True)):
         votes = weights @ np.eye(len(known))[column]
-        total = votes.reduce("Sum")
+        total = votes.row_sum(len(known))
         share = votes / total.equals(0.0).where(total + 1.0, total)
         index, choices = share.argmax(), known
         if estimator.outlier_label_ is None:
@@ -199,16 +199,16 @@ def _radius_regressor(translator: "Translator", estimator: Any, table: Table) ->
     weights, _ = _within(translator, estimator, table)
     known = np.asarray(estimator._y, np.float64).reshape(len(estimator._y), -1)
     # Without neighbours, 0 / 0 is NaN, as scikit-learn answers.
-    return Scores(labels=(weights @ known) / weights.reduce("Sum"))
+    return Scores(labels=(weights @ known) / weights.row_sum(len(known)))
 
 
 def _local_outliers(translator: "Translator", estimator: Any, table: Table) -> Scores:
     graph, count = translator.graph, estimator.n_neighbors_
     index, actual = distances(translator, estimator, table).nearest(count)
     reach = graph.constant(estimator._distances_fit_X_[:, count - 1]).gather(index)
-    density = 1.0 / (graph.add("Max", actual, reach).reduce("Mean") + 1e-10)
+    density = 1.0 / (graph.add("Max", actual, reach).row_sum(count) / float(count) + 1e-10)
     ratios = graph.constant(estimator._lrd).gather(index) / density
-    return outliers(-ratios.reduce("Mean") - float(estimator.offset_))
+    return outliers(-ratios.row_sum(count) / float(count) - float(estimator.offset_))
 
 
 def _nearest_graph(translator: "Translator", estimator: Any, table: Table) -> Table:

@@ -50,8 +50,10 @@ def _normalizer(_: "Translator", normalizer: Any, table: Table) -> Table:
     x = table.real()
     if normalizer.norm == "max":
         size = x.apply("Abs").reduce("Max")
+    elif normalizer.norm == "l1":
+        size = x.apply("Abs").row_sum(table.width)
     else:
-        size = x.reduce("L1" if normalizer.norm == "l1" else "L2")
+        size = (x * x).row_sum(table.width).apply("Sqrt")
     # Rows of zeros stay zeros.
     return Table.of(x / (size + size.equals(0.0).cast(Kind.REAL)), table.width)
 

@@ -119,9 +119,9 @@ def _probabilities(scores: "Tensor", estimator: Any, classes: int) -> "Tensor":
 
     def step(states: "Sequence[Tensor]") -> "tuple[Tensor, Sequence[Tensor]]":
         (shares,) = states
-        products = [(shares * row).reduce("Sum") for row in against]
+        products = [(shares * row).row_sum(classes) for row in against]
         slopes = shares.graph.concatenate(products)
-        total = (shares * slopes).reduce("Sum")
+        total = (shares * slopes).row_sum(classes)
         error = (slopes - total).apply("Abs").reduce("Max")
         active = error >= _TOLERANCE / classes
         moved = _moved(shares, slopes, total, against, diagonal)
@@ -142,7 +142,7 @@ def _coupling(pairwise: "Tensor", classes: int) -> "tuple[list[Tensor], list[Ten
         others = [(other, one) for other in range(classes)]
         lost = every.gather([positions.get(pair, -1) for pair in others], axis=1)
         won = every.gather([positions.get(pair[::-1], -1) for pair in others], axis=1)
-        square = (lost * lost).reduce("Sum")
+        square = (lost * lost).row_sum(classes)
         diagonal.append(square)
         rows.append(square * np.eye(classes)[[one]] - lost * won)
     return rows, diagonal

@@ -25,12 +25,12 @@ def _count(translator: "Translator", vectorizer: Any, table: Table) -> Table:
 
 def _tfidf(translator: "Translator", vectorizer: Any, table: Table) -> Table:
     counts = _counts(translator, vectorizer, table)
-    weighted = _weighted(vectorizer._tfidf, counts)
-    return _typed(vectorizer, weighted, len(vectorizer.vocabulary_))
+    width = len(vectorizer.vocabulary_)
+    return _typed(vectorizer, _weighted(vectorizer._tfidf, counts, width), width)
 
 
 def _transformer(_: "Translator", transformer: Any, table: Table) -> Table:
-    return Table.of(_weighted(transformer, table.real()), table.width)
+    return Table.of(_weighted(transformer, table.real(), table.width), table.width)
 
 
 def _typed(vectorizer: Any, result: Tensor, width: int) -> Table:
@@ -39,23 +39,23 @@ def _typed(vectorizer: Any, result: Tensor, width: int) -> Table:
     return Table.of(result, width)
 
 
-def _weighted(transformer: Any, counts: Tensor) -> Tensor:
+def _weighted(transformer: Any, counts: Tensor, width: int) -> Tensor:
     if transformer.sublinear_tf:
         # Counts of 0 stay 0: their logarithm is never taken.
         nothing = counts.equals(0.0)
         counts = nothing.where(counts, nothing.where(counts + 1.0, counts).apply("Log") + 1.0)
     if hasattr(transformer, "idf_"):
         counts = counts * transformer.idf_
-    return _scaled(counts, transformer.norm)
+    return _scaled(counts, width, transformer.norm)
 
 
-def _scaled(values: Tensor, norm: str | None) -> Tensor:
+def _scaled(values: Tensor, width: int, norm: str | None) -> Tensor:
     if norm is None:
         return values
     if norm == "l2":
-        size = (values * values).reduce("Sum").apply("Sqrt")
+        size = (values * values).row_sum(width).apply("Sqrt")
     elif norm == "l1":
-        size = values.apply("Abs").reduce("Sum")
+        size = values.apply("Abs").row_sum(width)
     else:
         size = values.apply("Abs").reduce("Max")
     # Rows of zeros stay zeros.
@@ -219,7 +219,7 @@ def _hashing(translator: "Translator", vectorizer: Any, table: Table) -> Table:
     parts = [_neighbours(strings, length, separator) for length in range(least, most + 1)]
     found = translator.graph.concatenate(parts)
     totals = _hashed(found, vectorizer, count)
-    return _typed(vectorizer, _scaled(totals, vectorizer.norm), count)
+    return _typed(vectorizer, _scaled(totals, count, vectorizer.norm), count)
 
 
 def _neighbours(strings: Tensor, length: int, separator: str) -> Tensor:
