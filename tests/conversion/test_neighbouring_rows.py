@@ -29,8 +29,8 @@ def cut(batch: Any, start: int, stop: int) -> Any:
     return batch[start:stop]
 
 
-def answers(predictor: OnnxPredictor, batch: Any) -> list[np.ndarray]:
-    found = [predictor.predict(batch).labels]
+def answers(predictor: OnnxPredictor, batch: Any) -> list[Any]:
+    found: list[Any] = [predictor.predict(batch).labels]
     if predictor._outputs.probabilities is not None:
         found.append(predictor.predict(batch, probabilities=True).probabilities)
     if predictor._outputs.decision is not None:

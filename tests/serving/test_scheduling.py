@@ -9,14 +9,15 @@ import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.serving.conftest import FakePredictor
+from tests.serving.conftest import FakePredictor, Trained
 
 from mlserve_cli.errors import MlserveError, SignatureError
+from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.serving.exchange import Call, Reply
 from mlserve_cli.serving.model import LoadedModel
 from mlserve_cli.serving.refusals import DeadlineError, OverloadedError
 from mlserve_cli.serving.scheduling import Limits, Scheduler
-from mlserve_cli.serving.scoring import Scored, Wanted
+from mlserve_cli.serving.scoring import Scored, Wanted, score
 
 
 def call(model: LoadedModel, *rows: list[float], wanted: Wanted = Wanted.LABELS) -> Call:
@@ -67,6 +68,17 @@ def test_one_row_alone_is_scored_as_two(fake: type[FakePredictor]) -> None:
     model = LoadedModel("m", 1, predictor)
     assert answers(Scheduler(), call(model, [1, 2])) == [[3.0]]
     assert predictor.calls == [2]
+
+
+def test_an_answer_is_the_same_to_the_last_bit_whoever_else_asks(trained: Trained) -> None:
+    model = trained.load("iris", Engine.ONNX)
+    wanted = Wanted.LABELS | Wanted.PROBABILITIES
+    parts = [call(model, row).rows for row in trained.flowers.tolist()]
+    alone = [score(model, [part], wanted, 1_000).probability_list[0] for part in parts]
+    for size in (2, 3, 5, 32, 33, 150):
+        groups = [parts[start : start + size] for start in range(0, len(parts), size)]
+        scored = [score(model, group, wanted, 1_000).probability_list for group in groups]
+        assert [row for group in scored for row in group] == alone
 
 
 def test_only_requests_for_the_same_outputs_are_merged(fake: type[FakePredictor]) -> None:

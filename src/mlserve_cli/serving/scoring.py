@@ -85,8 +85,8 @@ def score(model: "LoadedModel", parts: "Sequence[Rows]", wanted: Wanted, max_row
 
 def _call(model: "LoadedModel", batch: "Batch", rows: int, wanted: Wanted) -> Scored:
     if rows == 1:
-        # One row alone takes another path through ONNX Runtime and BLAS than the same row among
-        # others and may differ in the last bit; two equal rows take the common one.
+        # One row alone takes another path through BLAS than the same row among others and may
+        # differ in the last bit; two equal rows take the common one.
         batch = _twice(batch)
     labels = probabilities = decision = None
     predicts, with_probabilities, decides = _methods(wanted)
