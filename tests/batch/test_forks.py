@@ -261,6 +261,23 @@ def test_a_job_goes_on_with_forks_or_without(tmp_path: Path, forks: bool) -> Non
     assert destination.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
+def test_a_fork_that_is_stopped_is_made_good(tmp_path: Path, processes: list[int]) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(rows(20_000))
+    predict_file(source, tmp_path / "whole.csv", Sum(), BatchOptions(block_bytes=1000))
+    stopped: list[int] = []
+
+    def stop(_: Progress) -> None:
+        if not stopped:
+            stopped.append(processes[0])
+            os.kill(processes[0], signal.SIGSTOP)
+
+    options = BatchOptions(block_bytes=1000, forks=True)
+    predict_file(source, tmp_path / "out.csv", Sum(), options, progress=stop)
+    assert stopped
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
 def test_a_fork_that_hangs_does_not_keep_a_job_that_ends(
     tmp_path: Path, processes: list[int]
 ) -> None:

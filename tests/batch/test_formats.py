@@ -273,6 +273,22 @@ def test_lines_of_json_are_continued(fake: Any, tmp_path: Path) -> None:
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
+def test_who_interrupts_before_anything_is_finished_is_told(fake: Any, tmp_path: Path) -> None:
+    model = Signature(Task.REGRESSION, (Column("a"),), named=True)
+    source, destination = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text("a\n" + "1\n" * 3_000)
+
+    def interrupt(_: Any) -> None:
+        raise InterruptedJobError("Stopped.", hint="Go on with --resume.")
+
+    # A group of Parquet has more rows than a block.
+    options = BatchOptions(block_bytes=1_000)
+    with pytest.raises(InterruptedJobError) as caught:
+        predict_file(source, destination, fake(model), options, progress=interrupt)
+    nothing = f"Nothing of {destination} is finished yet."
+    assert caught.value.hint == f"Go on with --resume. {nothing}"
+
+
 def test_large_typed_files_are_read_in_parts(fake: Any, tmp_path: Path) -> None:
     model = Signature(Task.REGRESSION, (Column("a"),), named=True)
     sizes: list[int] = []

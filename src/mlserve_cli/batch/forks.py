@@ -9,6 +9,7 @@ warning, its own death) is done once more here, where it is told as ever.
 
 import gc
 import os
+import select
 import signal
 import struct
 import warnings
@@ -28,6 +29,8 @@ from mlserve_cli.children import die_with
 PLACES = 2
 # How much larger than a block is what becomes of it, at the most.
 _GROWTH = 4
+# Between two looks at whether a fork that says nothing was stopped (SIGSTOP).
+_PATIENCE_MS = 1_000
 # Which place, and the size of the block.
 _REQUEST = struct.Struct("=BQ")
 # Whether it was scored; rows, lines, and the sizes of what is to be written and of what was
@@ -82,6 +85,7 @@ class Fork:
         area[: len(data)] = data
         try:
             self._requests.write(_REQUEST.pack(place, len(data)))
+            self._wait_for(self._replies[place])
             reply = self._replies[place].read(_REPLY.size)
         except BrokenPipeError:
             reply = b""
@@ -107,6 +111,15 @@ class Fork:
         """Ends it; it has nothing to finish. What waits for it goes on."""
         with suppress(ProcessLookupError):
             os.kill(self._process, signal.SIGKILL)
+
+    def _wait_for(self, reply: FileIO) -> None:
+        """Waits for an answer or the end of the fork, which is made to end if somebody stops it."""
+        poll = select.poll()
+        poll.register(reply, select.POLLIN)
+        while not poll.poll(_PATIENCE_MS):
+            with suppress(ChildProcessError):
+                if os.waitid(os.P_PID, self._process, os.WSTOPPED | os.WNOHANG | os.WNOWAIT):
+                    self.kill()
 
     def _forked(self) -> int:
         parent = os.getpid()

@@ -277,6 +277,9 @@ class JobOutput:
                 self._interrupted(self._file, error)
             else:
                 self._file.remove()
+            if isinstance(error, InterruptedJobError) and not self._settled.rows:
+                nothing = f"Nothing of {self._place} is finished yet."
+                error.hint = f"{error.hint or ''} {nothing}".lstrip()
         for sink in self._sinks():
             sink.__exit__(kind, error, traceback)
 
