@@ -43,6 +43,12 @@ def test_the_reason_tells_both_times() -> None:
     assert choice.reason == "about 1.2 s of loading and scoring against 11.5 s with sklearn"
 
 
+def test_calls_between_measured_ones_are_told_from_both() -> None:
+    model = artifact(Speed(1, 1e-3, 1e-4), Speed(101, 2e-3, 1e-3), Speed(1_000, 9e-3, 9e-3))
+    choice = choose_engine(model, 51, 510_000)
+    assert choice.reason == "about 5.7 s of loading and scoring against 16.5 s with sklearn"
+
+
 def test_what_does_not_agree_is_not_chosen() -> None:
     choice = choose_engine(artifact(*_SPEEDS, agrees=False), 1, 10)
     assert choice.engine is Engine.SKLEARN

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.serialization.model_format import ModelFormat
 from mlserve_cli.serialization.models import ModelFile
@@ -107,20 +109,33 @@ def choose_engine(
     measured = [speed for speed in converted.speeds if speed.rows <= rows_per_call]
     if not measured:
         return EngineChoice(Engine.ONNX, "nobody measured the estimator to be faster")
-    return _faster(measured[-1], total_rows)
+    return (
+        _for_any_number(measured[-1])
+        if total_rows is None
+        else _for_number(converted.speeds, rows_per_call, total_rows)
+    )
 
 
-def _faster(speed: "Speed", total_rows: int | None) -> EngineChoice:
-    if total_rows is None:
-        slow = speed.ratio < _LEAST_RATIO
-        times = f"{1 / speed.ratio:.1f} times slower" if slow else "no slower by much"
-        return EngineChoice(
-            Engine.SKLEARN if slow else Engine.ONNX,
-            f"ONNX was measured to be {times} at {speed.rows:,} rows a call",
-        )
-    calls = total_rows / speed.rows
+def _for_any_number(speed: "Speed") -> EngineChoice:
+    slow = speed.ratio < _LEAST_RATIO
+    times = f"{1 / speed.ratio:.1f} times slower" if slow else "no slower by much"
+    return EngineChoice(
+        Engine.SKLEARN if slow else Engine.ONNX,
+        f"ONNX was measured to be {times} at {speed.rows:,} rows a call",
+    )
+
+
+def _for_number(speeds: "Sequence[Speed]", rows_per_call: int, total_rows: int) -> EngineChoice:
+    sizes = [speed.rows for speed in speeds]
+    rows = min(rows_per_call, max(sizes))
+    # What a call takes, by the measured ones next to it.
+    calls = {
+        engine: np.interp(rows, sizes, [speed.seconds(engine) for speed in speeds])
+        for engine in Engine
+    }
     seconds = {
-        engine: _START_UP_SECONDS[engine] + calls * speed.seconds(engine) for engine in Engine
+        engine: _START_UP_SECONDS[engine] + total_rows / rows * float(calls[engine])
+        for engine in Engine
     }
     order: Sequence[Engine] = sorted(seconds, key=lambda engine: seconds[engine])
     faster, slower = order
