@@ -132,7 +132,9 @@ def _documentation_routes(gateway: "Gateway") -> list[AdminRoute]:
         return _json(openapi(gateway.service, needs_key=gateway.options.keys.required))
 
     async def docs(_: Asked) -> Reply:
-        return Reply(docs_page(), content_type=b"text/html; charset=utf-8")
+        # The first time a library is imported for it.
+        page = await asyncio.to_thread(docs_page)
+        return Reply(page, content_type=b"text/html; charset=utf-8")
 
     async def file(asked: Asked) -> Reply:
         kind = ASSETS.get(asked.path["file"])

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class LateApp:
-    """Waits for an ASGI application that is built in a thread.
+    """Waits for an ASGI application that is built in a thread, the first time that it is asked.
 
-    The web framework takes longer to import than everything else that predictions need.
+    A web framework takes longer to import than everything else that predictions need.
 
     Args:
-        build: Imports the framework and gives the application.
+        build: Imports what the application needs and gives it.
     """
 
     def __init__(self, build: "Callable[[], App]") -> None:

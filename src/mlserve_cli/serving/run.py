@@ -124,7 +124,8 @@ def serve_models(
         gateway = Gateway(PredictionService(source.load_all(models), source=source), allowed)
         if server.drift is not None:
             gateway.drift = DriftWatch(gateway, server.drift)
-        app = LateApp(partial(_build, server.framework, gateway))
+        framework = LateApp(partial(_build, server.framework, gateway))
+        app = LateApp(partial(_build_fixed, gateway, framework))
         process = ProcessOptions(
             server.tls,
             server.reload_seconds,
@@ -146,6 +147,8 @@ def serve_models(
         if server.workers == 1:
             is_scoring = work()
         else:
+            # So that the workers share it.
+            framework.build_now()
             app.build_now()
             _run_workers(server.workers, gateway, listener, server.tls, work)
         if gateway.recording is not None:
@@ -188,6 +191,12 @@ def _run_workers(
     )
     gateway.metrics.restarts = supervisor.restarts
     supervisor.run()
+
+
+def _build_fixed(gateway: Gateway, otherwise: "App") -> "App":
+    from mlserve_cli.serving.fixed import FixedApp
+
+    return FixedApp(gateway, otherwise)
 
 
 def _build(framework: Framework, gateway: Gateway) -> "App":
