@@ -1,15 +1,30 @@
 """Where a server listens: its socket, its address, and how many files it may hold open."""
 
+import ctypes
 import errno
 import ipaddress
 import resource
 import socket
+import struct
+import sys
+from contextlib import suppress
 
 from mlserve_cli.errors import EngineError, MlserveError, UsageError
 
 _BACKLOG = 4096
 # Left for model files, logs and whatever else a process opens beside its connections.
 _SPARE_FILES = 64
+# Of Linux; Python has no name for it.
+_SO_ATTACH_FILTER = 26
+# A program of the classic Berkeley packet filter: of packets that ask for a connection (SYN without
+# ACK among the flags of TCP) nothing is kept, of others everything.
+_WITHOUT_NEWCOMERS = (
+    (0x30, 0, 0, 13),  # load byte 13
+    (0x54, 0, 0, 0x12),  # and
+    (0x15, 0, 1, 0x02),  # skip one unless equal
+    (0x06, 0, 0, 0),  # return 0 bytes
+    (0x06, 0, 0, 0xFFFFFFFF),  # return all
+)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -35,6 +50,26 @@ def bind(host: str, port: int) -> socket.socket:
         raise _unbound(host, port, error) from error
     listener.set_inheritable(True)
     return listener
+
+
+def ignore_newcomers(listener: socket.socket) -> None:
+    """Lets the system ignore who wants to connect from now on, in all processes, on Linux.
+
+    Who has connected can still be accepted. Without this, a client that connects between the last
+    look at a socket and its closing loses its connection, which may have a request on it already.
+    One that is ignored asks again, a second later as a rule, and finds whoever listens then.
+
+    Args:
+        listener: A listening socket that is about to be closed.
+    """
+    if sys.platform != "linux":
+        return
+    code = b"".join(struct.pack("=HBBI", *step) for step in _WITHOUT_NEWCOMERS)
+    kept = ctypes.create_string_buffer(code)
+    program = struct.pack("@HP", len(_WITHOUT_NEWCOMERS), ctypes.addressof(kept))
+    # Some sandboxes know no filters.
+    with suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def address_of(listener: socket.socket, host: str, *, secure: bool) -> str:

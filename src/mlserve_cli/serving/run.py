@@ -15,7 +15,13 @@ from mlserve_cli.serving.drift_watch import DriftWatch
 from mlserve_cli.serving.gateway import Gateway, GatewayOptions
 from mlserve_cli.serving.grpc.address import require_grpc, reserve_port, target_of
 from mlserve_cli.serving.late import LateApp
-from mlserve_cli.serving.listening import address_of, bind, is_loopback, raise_file_limit
+from mlserve_cli.serving.listening import (
+    address_of,
+    bind,
+    ignore_newcomers,
+    is_loopback,
+    raise_file_limit,
+)
 from mlserve_cli.serving.server import ProcessOptions, read_files_again, run_server
 from mlserve_cli.serving.service import PredictionService
 
@@ -181,13 +187,17 @@ def _run_workers(
         gateway.recent.take(place)
         work()
 
+    def close_door() -> None:
+        ignore_newcomers(listener)
+        # As long as one process holds it open, clients get in.
+        listener.close()
+
     supervisor = Supervisor(
         count,
         work_at,
         # Workers that start later know what the supervisor knows.
         on_hangup=partial(read_files_again, gateway, tls),
-        # As long as one process holds it open, clients get in.
-        on_stop=listener.close,
+        on_stop=close_door,
     )
     gateway.metrics.restarts = supervisor.restarts
     supervisor.run()

@@ -10,7 +10,6 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ import uvicorn
 from mlserve_cli.errors import UsageError
 from mlserve_cli.serving import uvicorn_contract
 from mlserve_cli.serving.hot import HotProtocol
-from mlserve_cli.serving.listening import max_connections
+from mlserve_cli.serving.listening import ignore_newcomers, max_connections
 from mlserve_cli.serving.membership import Membership
 from mlserve_cli.serving.reloading import Reloader
 from mlserve_cli.serving.stopping import let_clients_go
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("mlserve")
 # How long a stopping server waits for calls of gRPC that are in flight.
 _DRAIN_SECONDS = 30
+# How long it goes on to accept clients that were about to connect.
+_HANDSHAKE_SECONDS = 0.05
 # How long it waits for clients that have connected and were not greeted.
 _GREETING_SECONDS = 1.0
 # What is in flight over HTTP has ended when uvicorn begins to wait; see `let_clients_go`.
@@ -145,6 +146,8 @@ class _Server(uvicorn.Server):
         self._grpc: GrpcServer | None = None
         # Whether a thread scores what nobody waits for any more.
         self.is_scoring = False
+        # Whether the supervisor is gone, so that nobody replaces this worker.
+        self._is_orphaned = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens, then says so."""
@@ -156,8 +159,7 @@ class _Server(uvicorn.Server):
         await self._start_grpc()
         fleet = self._gateway.fleet
         if fleet is not None:
-            stop = partial(self.handle_exit, signal.SIGTERM, None)
-            self._membership = Membership(self._gateway, fleet, stop)
+            self._membership = Membership(self._gateway, fleet, self._be_orphaned)
             await self._membership.start()
         await super().startup(sockets)
         self._start_tasks()
@@ -184,6 +186,10 @@ class _Server(uvicorn.Server):
         """Readiness is off as soon as the signal is there."""
         self._gateway.service.draining = True
         super().handle_exit(sig, frame)
+
+    def _be_orphaned(self) -> None:
+        self._is_orphaned = True
+        self.handle_exit(signal.SIGTERM, None)
 
     async def _start_grpc(self) -> None:
         holder = self._options.grpc_holder
@@ -231,6 +237,11 @@ class _Server(uvicorn.Server):
 
         Those that still stand in the queue of a socket lose their connection when it is closed.
         """
+        if self._gateway.fleet is None or self._is_orphaned:
+            # Else other workers go on, or the supervisor has done it.
+            for listener in listeners:
+                ignore_newcomers(listener)
+        await asyncio.sleep(_HANDSHAKE_SECONDS)
         queues = [listener.dup() for listener in listeners]
         for server in self.servers:
             server.close()
