@@ -204,6 +204,37 @@ def test_keys_open_everything_but_health(serve: Serve, trained: Trained, tmp_pat
             assert time.monotonic() < deadline
 
 
+@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+def test_a_browser_asks_for_a_key_and_may_look_but_not_act_with_it(
+    serve: Serve, trained: Trained, tmp_path: Path, framework: str
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("first\nsecond\n")
+    page, script = {"accept": "text/html,*/*"}, {"accept": "application/json,*/*"}
+    body = {"features": [5.1, 3.5, 1.4, 0.2]}
+    options = ("--api-key-file", keys, "--framework", framework)
+    with serve(trained.root, "iris", *options) as running, running.client as client:
+        for path in ("/docs", "/models/iris"):
+            asked = client.get(path, headers=page)
+            assert asked.status_code == 401
+            assert asked.headers["www-authenticate"].startswith("Basic realm=")
+            # A window that asks for a password belongs to pages.
+            told = client.get(path, headers=script)
+            assert told.headers["www-authenticate"] == "Bearer"
+            assert client.get(path, headers=page, auth=("anybody", "second")).status_code == 200
+            for wrong in ("third", "", "first\nsecond"):
+                assert client.get(path, auth=("first", wrong)).status_code == 401
+        for credentials in ("Basic", "Basic !", "Basic Zmlyc3Q=", "Basic first"):
+            refused = client.get("/docs", headers={"authorization": credentials})
+            assert refused.status_code == 401
+        # A page of somebody else can make a browser send these.
+        for path in ("/predict", "/v2/repository/models/iris/unload"):
+            acted = client.post(path, json=body, headers=page, auth=("anybody", "second"))
+            assert acted.status_code == 401
+            assert acted.headers["www-authenticate"] == "Bearer"
+        assert client.get("/health/ready").status_code == 200
+
+
 def test_the_body_limit_holds_after_decompression(serve: Serve, trained: Trained) -> None:
     import gzip
 

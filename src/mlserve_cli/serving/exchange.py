@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mlserve_cli.errors import InputError, MlserveError
-from mlserve_cli.serving.refusals import MediaTypeError, OverloadedError, TooLargeError
+from mlserve_cli.serving.refusals import (
+    MediaTypeError,
+    OverloadedError,
+    TooLargeError,
+    UnauthorizedError,
+)
 from mlserve_cli.serving.rows import Rows
 from mlserve_cli.serving.scoring import Scored, Wanted
 
@@ -200,8 +205,8 @@ def error_reply(error: MlserveError, content: Mapping[str, Any]) -> Reply:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if isinstance(error, OverloadedError):
         headers = ((b"retry-after", str(error.retry_after_seconds).encode()),)
-    if error.http_status == 401:
-        headers = ((b"www-authenticate", b"Bearer"),)
+    elif isinstance(error, UnauthorizedError):
+        headers = ((b"www-authenticate", error.challenge.encode()),)
     return Reply(msgspec.json.encode(content), error.http_status, JSON, headers)
 
 

@@ -53,7 +53,7 @@ class Guard:
         body = RoomyBody(receive, self._gateway.room, headers.get(b"content-length", b""))
         answer = _Answer(send, self._gateway, arrival, body)
         try:
-            self._check_key(scope["path"], headers)
+            self._check_key(scope, headers)
             await self._answer(scope, body, answer)
         except (UnauthorizedError, OverloadedError) as error:
             await send_reply(plain_error(error), answer)
@@ -86,10 +86,12 @@ class Guard:
         arrival.take_names(headers, self._gateway.options.log.ids)
         return arrival
 
-    def _check_key(self, path: str, headers: "Mapping[bytes, bytes]") -> None:
+    def _check_key(self, scope: "Mapping[str, Any]", headers: "Mapping[bytes, bytes]") -> None:
         options = self._gateway.options
-        if path not in options.open_paths:
-            options.keys.check({name: headers[name] for name in KEY_HEADERS if name in headers})
+        if scope["path"] not in options.open_paths:
+            given = {name: headers[name] for name in KEY_HEADERS if name in headers}
+            accept = headers.get(b"accept", b"").decode("latin-1")
+            options.keys.check(given, method=scope["method"], accept=accept)
 
     def _count(self, scope: "Mapping[str, Any]", answer: "_Answer", seconds: float) -> None:
         """Counts what no gateway has seen: refused requests, and those for no predictions."""

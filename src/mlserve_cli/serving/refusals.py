@@ -15,9 +15,19 @@ from mlserve_cli.errors import EngineError, InputError
 
 
 class UnauthorizedError(InputError):
-    """A request without a valid API key."""
+    """A request without a valid API key.
+
+    Args:
+        message: What was found and what was expected.
+        hint: What the client can send.
+        challenge: How the client may say who it is, in the words of `WWW-Authenticate`.
+    """
 
     http_status = 401
+
+    def __init__(self, message: str, *, hint: str | None = None, challenge: str = "Bearer") -> None:
+        super().__init__(message, hint=hint)
+        self.challenge = challenge
 
 
 class TooLargeError(InputError):

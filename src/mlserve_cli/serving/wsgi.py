@@ -159,7 +159,8 @@ def _check_key(gateway: Gateway) -> None:
     from flask import request
 
     if request.path not in gateway.options.open_paths:
-        gateway.options.keys.check(_given(KEY_HEADERS))
+        given = _given(KEY_HEADERS)
+        gateway.options.keys.check(given, method=request.method, accept=_accepted())
 
 
 def _given(names: frozenset[bytes]) -> dict[bytes, bytes]:
