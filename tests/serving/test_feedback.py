@@ -130,6 +130,10 @@ def test_what_is_wrong_with_labels_is_told(serve: Serve, models: Path, tmp_path:
         assert none.status_code == 404
         assert none.json()["error"] == "No prediction is known by the request id 'zz'."
         assert "X-Request-Id" in none.json()["hint"]
+        other = feedback(running, {"request_id": "two", "label": 0, "row": 3, "model": "iris"})
+        assert other.json()["error"] == (
+            "No prediction is known by the request id 'two', row 3, of model 'iris'."
+        )
         for label, status, expected in (
             (known | {"label": 5}, 422, "Found the label 5 for iris/1, expected one of 0, 1, 2."),
             ({"request_id": "two", "label": 0}, 422, "had several rows"),

@@ -119,6 +119,14 @@ def test_models_and_addresses_that_clients_make_up_make_no_series(server: Server
     assert len(added) <= 6
 
 
+def test_a_wrong_method_counts_for_the_model_that_was_meant(server: Server) -> None:
+    key = "mlserve_requests_total", ("iris", "native", "405", "1")
+    before = metrics_of(server).get(key, 0)
+    with server.client as client:
+        assert client.get("/models/iris/predict").status_code == 405
+    assert metrics_of(server)[key] == before + 1
+
+
 def test_models_are_described(server: Server) -> None:
     found = metrics_of(server)
     assert found["mlserve_model_info", ("onnx", "iris", "1")] == 1

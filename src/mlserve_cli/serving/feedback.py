@@ -137,7 +137,14 @@ def _reply(labels: "Sequence[Feedback]", found: Taken) -> Reply:
         ]
         content["hint"] = _HINT
     if not found.taken:
-        error = f"No prediction is known by the request id {unknown[0].request_id!r}"
+        error = f"No prediction is known by {_shown(unknown[0])}"
         more = "" if len(unknown) == 1 else f", nor by the {len(unknown) - 1} others"
         return Reply(msgspec.json.encode({"error": f"{error}{more}.", **content}), 404)
     return Reply(msgspec.json.encode(content))
+
+
+def _shown(label: Feedback) -> str:
+    """What a label says about which prediction it means."""
+    row = "" if label.row is None else f", row {label.row}"
+    model = "" if label.model is None else f", of model {label.model!r}"
+    return f"the request id {label.request_id!r}{row}{model}"

@@ -259,7 +259,7 @@ class Gateway:
         if arrival is None:
             arrival = Arrival()
         sizes = (arrival.size_bytes, len(reply.body))
-        model = call.model if call is not None else self._asked_model(endpoint)
+        model = call.model if call is not None else self.asked_model(endpoint)
         self.metrics.count_request(model, protocol, reply.status, seconds, sizes)
         rows = None if call is None else call.rows.count
         log = self.options.log
@@ -323,7 +323,8 @@ class Gateway:
         name_of = log.name if log.logs_all else attrgetter("request_id")
         return Recording(self.options.records, self.metrics, models, self.clock, name_of)
 
-    def _asked_model(self, endpoint: Endpoint) -> "LoadedModel | None":
+    def asked_model(self, endpoint: Endpoint) -> "LoadedModel | None":
+        """The model behind an endpoint; None where there is no such model."""
         try:
             return self.service.resolve(endpoint.name, endpoint.version)
         except ModelNotFoundError:

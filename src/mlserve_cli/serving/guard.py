@@ -102,7 +102,9 @@ class Guard:
             metrics.count_other_request(getattr(scope.get("route"), "path", ""), answer.status)
         else:
             sizes = (answer.arrival.size_bytes, answer.size_bytes)
-            metrics.count_request(None, endpoint.protocol.name, answer.status, seconds, sizes)
+            # Who has no key is told nothing about models, nor is it counted for one.
+            model = None if answer.status == 401 else gateway.asked_model(endpoint)
+            metrics.count_request(model, endpoint.protocol.name, answer.status, seconds, sizes)
         outcome = Outcome(
             answer.status,
             seconds,

@@ -219,6 +219,18 @@ def test_types_that_have_no_order_and_no_categories_are_left_out_with_a_remark(
         drift_check(tmp_path / "a.parquet", tmp_path / "a.parquet")
 
 
+def test_how_texts_lie_in_memory_is_no_change_of_type(tmp_path: Path) -> None:
+    for name, kind in (("a", pa.string()), ("b", pa.large_string()), ("c", pa.string_view())):
+        table = pa.table({"x": pa.array(["one", "two"] * 50, kind)})
+        with pa.ipc.new_file(str(tmp_path / f"{name}.arrow"), table.schema) as out:
+            out.write_table(table)
+    for other in ("b", "c"):
+        column = drift_check(tmp_path / "a.arrow", tmp_path / f"{other}.arrow").columns[0]
+        assert column.reference is not None
+        assert column.current is not None
+        assert column.reference.dtype == column.current.dtype == "string"
+
+
 ARROW_TYPES = [
     *(pa.int8(), pa.uint16(), pa.int64(), pa.float16(), pa.float32(), pa.decimal128(9, 2)),
     *(pa.bool_(), pa.string(), pa.large_string(), pa.string_view(), pa.date32()),

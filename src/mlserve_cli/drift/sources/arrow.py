@@ -60,6 +60,9 @@ def fields_of(schema: pa.Schema, name: str) -> tuple[tuple[Field, ...], tuple[st
             shown = field.type
             if pa.types.is_dictionary(shown):
                 shown = shown.value_type
+            if kind is Kind.TEXT:
+                # How texts lie in memory is the choice of whoever wrote the file.
+                shown = pa.string()
             role = roles.get(field.name, Role.INPUT)
             fields.append(Field(field.name, str(shown), kind, role))
     if not fields:
