@@ -9,7 +9,7 @@ from mlserve_cli.batch.options import BatchOptions
 from mlserve_cli.batch.output import ERRORS_SUFFIX
 from mlserve_cli.errors import InputError, UsageError
 from mlserve_cli.tables.formats import Compression, FileType, Format
-from mlserve_cli.tables.remote import find_remote, is_remote, is_remote_folder
+from mlserve_cli.tables.remote import find_remote, is_remote, is_remote_folder, joined
 from mlserve_cli.tables.remote_errors import shown_uri
 
 
@@ -129,6 +129,20 @@ def find_remote_tables(source: str, options: BatchOptions) -> list[TableFile]:
         TableFile(entry.uri, name, entry.size_bytes)
         for entry, name in zip(found, names, strict=True)
     ]
+
+
+def check_remote_destination(files: list[TableFile], folder: str) -> None:
+    """Looks whether a folder elsewhere can take the results.
+
+    Raises:
+        UsageError: It holds the files themselves.
+    """
+    for file in files:
+        if file.place == joined(folder, file.name):
+            raise UsageError(
+                f"{shown_uri(folder)} holds the input itself; it would be overwritten.",
+                hint="Name another folder.",
+            )
 
 
 def check_destination(source: str | Path, folder: Path, files: list[tuple[Path, str]]) -> None:

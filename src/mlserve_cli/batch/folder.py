@@ -13,6 +13,7 @@ from mlserve_cli.batch.checkpoint import CheckpointFile, Job, describe_job
 from mlserve_cli.batch.finding import (
     TableFile,
     check_destination,
+    check_remote_destination,
     find_remote_tables,
     find_tables,
 )
@@ -184,12 +185,7 @@ def _folder(source: str | Path, destination: str | Path, options: BatchOptions) 
     if not elsewhere:
         Path(destination).mkdir(parents=True, exist_ok=True)
         return _LocalResults(files, Path(destination), resume=options.resume)
-    for file in files:
-        if file.place == joined(str(destination), file.name):
-            raise UsageError(
-                f"{shown_uri(str(destination))} holds the input itself; it would be overwritten.",
-                hint="Name another folder.",
-            )
+    check_remote_destination(files, str(destination))
     return _RemoteResults(files, str(destination))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlserve_cli.batch.cluster.connection import connected
+from mlserve_cli.batch.cluster.elsewhere import predict_elsewhere
 from mlserve_cli.batch.cluster.files import predict_files
 from mlserve_cli.batch.cluster.running import ClusterRun
 from mlserve_cli.batch.cluster.split import predict_split
@@ -47,8 +48,9 @@ def predict_on_cluster(
     """Scores a folder, a pattern or one large file; the result is that of a local run to the byte.
 
     Each file of a folder or pattern is a task. One file of plain CSV or JSON Lines is cut into
-    tasks; any other is one task. Workers read the input and write the output themselves, so both
-    are on storage that all of them see under the same path.
+    tasks; any other is one task, and so is a file whose result goes to a store. Workers read the
+    input and write the output themselves, so both are URIs, or on storage that all of them see
+    under the same path.
 
     Args:
         source: See `predict_file` and `predict_folder`; standard input is not possible.
@@ -71,15 +73,11 @@ def predict_on_cluster(
     chosen = cluster or ClusterOptions()
     if STANDARD_STREAM in (str(source), str(destination)):
         raise UsageError("Workers read and write files; - is none.", hint="Name IN and OUT.")
-    if is_remote(source) or is_remote(destination):
-        raise UsageError(
-            "A cluster reads and writes files on storage that all of its workers have under one "
-            "path, not URIs.",
-            hint="Leave out --dask, or mount the store on every machine.",
-        )
     with connected(chosen.address) as client:
         run = ClusterRun(client, shipment, uuid.uuid4().hex[:12], progress or (lambda _: None))
-        if is_many(str(source)):
+        if is_remote(source) or is_remote(destination):
+            report = predict_elsewhere(str(source), str(destination), run, options)
+        elif is_many(str(source)):
             report = predict_files(str(source), Path(destination), run, options)
         else:
             size = chosen.shard_bytes

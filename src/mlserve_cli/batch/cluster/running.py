@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from mlserve_cli.batch.cluster.outcome import Outcome
-from mlserve_cli.batch.cluster.tasks import FileTask, ShardTask, run_task
+from mlserve_cli.batch.cluster.tasks import Task, run_task
 from mlserve_cli.batch.options import Progress
 from mlserve_cli.errors import EngineError, UsageError
 
@@ -43,7 +43,7 @@ class Ended:
     """
 
     place: int
-    task: FileTask | ShardTask
+    task: Task
     outcome: Outcome
 
 
@@ -64,7 +64,7 @@ class ClusterRun:
     run: str
     tick: Callable[[Progress], None]
     total_bytes: int = 0
-    _waiting: dict[Any, tuple[int, FileTask | ShardTask]] = field(default_factory=dict)
+    _waiting: dict[Any, tuple[int, Task]] = field(default_factory=dict)
     _content_sent: bool = False
     _done_bytes: int = 0
     _done_rows: int = 0
@@ -134,7 +134,7 @@ class ClusterRun:
             with suppress(Exception):
                 self.client.unregister_worker_plugin(name)
 
-    def ended(self, tasks: Iterable[FileTask | ShardTask]) -> Iterator[Ended]:
+    def ended(self, tasks: Iterable[Task]) -> Iterator[Ended]:
         """Tasks and how they ended, in the order in which they end.
 
         A failure calls back all tasks behind it, and is yielded last: those before it are done
@@ -190,7 +190,7 @@ class ClusterRun:
                 hint=_RESUME,
             )
 
-    def _submit(self, place: int, task: FileTask | ShardTask) -> None:
+    def _submit(self, place: int, task: Task) -> None:
         key = f"mlserve-{self.run}-{place}-{time.monotonic_ns()}"
         plugin = f"mlserve-model-{self.run}"
         future = self.client.submit(
@@ -234,7 +234,7 @@ class ClusterRun:
         self._content_sent = True
         self._register(ContentPlugin(self.shipment.content(), self.run))
 
-    def _result(self, future: Any, task: FileTask | ShardTask) -> Outcome:
+    def _result(self, future: Any, task: Task) -> Outcome:
         from distributed import KilledWorker
 
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,8 @@ from mlserve_cli.batch.scoring import BlockScorer
 from mlserve_cli.batch.threads import one_thread_per_worker, single_threaded
 from mlserve_cli.errors import InputError, MlserveError, UsageError
 from mlserve_cli.tables.fault import RowFaultError
+from mlserve_cli.tables.remote import is_remote
+from mlserve_cli.tables.remote_errors import shown_uri
 from mlserve_cli.tables.sink import Sink, sync_folder
 
 if TYPE_CHECKING:
@@ -55,6 +57,11 @@ class FileTask:
         """How much there is to read."""
         return self.source.stat().st_size
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """What the worker must see."""
+        return self.source, self.attempts
+
     def run(self, predictor: "Predictor") -> Outcome:
         """Scores the file; a second run of the same task leaves the same result."""
         with _attempt(self.attempts) as folder:
@@ -69,6 +76,38 @@ class FileTask:
                 errors.unlink(missing_ok=True)
             part.replace(target)
             sync_folder(target.parent)
+        return Outcome(report.rows, report.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTask:
+    """A file to score into a store.
+
+    Attributes:
+        source: Its URI, or its path, absolute.
+        target: The URI of its result.
+        size_bytes: How much there is to read.
+        options: What to add and how to read.
+    """
+
+    source: str
+    target: str
+    size_bytes: int
+    options: BatchOptions
+
+    @property
+    def shown(self) -> str:
+        """What the user calls the file."""
+        return shown_uri(self.source)
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """What the worker must see."""
+        return () if is_remote(self.source) else (Path(self.source),)
+
+    def run(self, predictor: "Predictor") -> Outcome:
+        """Scores the file; its result is there whole or not at all."""
+        report = predict_file(self.source, self.target, predictor, self.options)
         return Outcome(report.rows, report.skipped)
 
 
@@ -103,6 +142,11 @@ class ShardTask:
         """How much there is to read."""
         stop = self.source.stat().st_size if self.stop is None else self.stop
         return stop - (self.start or 0)
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """What the worker must see."""
+        return self.source, self.attempts
 
     def run(self, predictor: "Predictor") -> Outcome:
         """Scores the shard; a second run of the same task leaves the same part."""
@@ -161,7 +205,10 @@ def _after(fault: RowFaultError, rows: int, lines: int) -> Fault:
     return Fault(fault.row + rows, found, fault.problem, fault.column, fault.kind, fault.hint)
 
 
-def run_task(task: FileTask | ShardTask, plugin: str) -> Outcome:
+Task: TypeAlias = FileTask | RemoteTask | ShardTask
+
+
+def run_task(task: Task, plugin: str) -> Outcome:
     """Runs a task on the worker that calls this.
 
     Errors of ours come back as part of the outcome, since they would only come again. Others are
@@ -189,8 +236,8 @@ def run_task(task: FileTask | ShardTask, plugin: str) -> Outcome:
     return dataclasses.replace(outcome, warnings=told)
 
 
-def _check_places(task: FileTask | ShardTask, address: str) -> None:
-    for place in (task.source, task.attempts):
+def _check_places(task: Task, address: str) -> None:
+    for place in task.places:
         if not place.exists():
             raise UsageError(
                 f"The worker {address} does not see {place}.",
