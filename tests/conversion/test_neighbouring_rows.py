@@ -1,5 +1,6 @@
 """What a converted model says of a row depends on that row alone, to the last bit."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import conformance
@@ -8,6 +9,13 @@ import pandas as pd
 import pytest
 from conformance_estimators import estimators
 from conformance_pipelines import pipelines
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ExpSineSquared
+from sklearn.kernel_approximation import RBFSampler, SkewedChi2Sampler
+from sklearn.mixture import GaussianMixture
+from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import FunctionTransformer, Normalizer
+from sklearn.svm import SVC
 
 from mlserve_cli.conversion.result import Options, Precision
 from mlserve_cli.conversion.writing import write_model
@@ -18,7 +26,28 @@ from mlserve_cli.inference.onnx import OnnxPredictor
 
 ROWS = 100
 SIZES = (1, 2, 3, 7, 16)
-CASES = dict([*estimators(), *pipelines()])
+_WIDE = np.random.default_rng(7).normal(scale=30.0, size=(101, 5))
+# Where ONNX Runtime's vectors hold values of two rows: odd widths, and large angles.
+_ODD: dict[str, Any] = {
+    "RBFSampler, 7": RBFSampler(n_components=7),
+    "SkewedChi2Sampler, 5": SkewedChi2Sampler(n_components=5, skewedness=500.0),
+    "sine": FunctionTransformer(np.sin),
+    "GaussianProcessRegressor, 101": GaussianProcessRegressor(
+        ExpSineSquared(), alpha=200.0, optimizer=None
+    ),
+    "GaussianNB, 5": GaussianNB(),
+    "Normalizer, 5": Normalizer("l1"),
+    "GaussianMixture, 5": GaussianMixture(3, random_state=0),
+    "SVC, 3": SVC(probability=True, max_iter=50),
+}
+
+
+def odd() -> Iterator[tuple[str, Any]]:
+    for name, estimator in _ODD.items():
+        yield name, lambda each=estimator: (each.fit(_WIDE, np.arange(101) % 3), _WIDE)
+
+
+CASES = dict([*estimators(), *pipelines(), *odd()])
 # At most one in ten has no ONNX form; the rest are compared.
 FEWEST = 400
 

@@ -201,6 +201,20 @@ def test_a_model_for_one_row_at_a_time_scores_many() -> None:
     np.testing.assert_array_equal(labels, -ROWS)
 
 
+@pytest.mark.parametrize("count", [1, 3, 1_003])
+def test_a_model_that_computes_with_all_rows_is_given_no_others(count: int) -> None:
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [0])
+    nodes = [
+        helper.make_node("ReduceMean", ["X", "axes"], ["mean"], keepdims=1),
+        helper.make_node("Sub", ["X", "mean"], ["variable"]),
+    ]
+    inputs, outputs = [value("X", FLOAT, None, 2)], [value("variable", FLOAT, None, 2)]
+    rows = np.random.default_rng(0).normal(size=(count, 2)).astype(np.float32)
+    predictor = OnnxPredictor(saved(nodes, inputs, outputs, [axes]))
+    labels = predictor.predict({"x0": rows[:, 0], "x1": rows[:, 1]}).labels
+    np.testing.assert_array_equal(labels, predictor.session.run(None, {"X": rows})[0])
+
+
 def test_a_model_for_a_fixed_number_of_rows_scores_any_number() -> None:
     node = helper.make_node("Neg", ["X"], ["variable"])
     model = saved([node], [value("X", FLOAT, 3, 2)], [value("variable", FLOAT, 3, 2)])

@@ -158,7 +158,10 @@ class Tensor:
         A product with ones: in which order ONNX Runtime's ReduceSum adds depends on where a row
         lies in memory, and so the last digit on the rows before it.
         """
-        return self @ np.ones((width, 1))
+        graph = self.graph
+        # Made when the model is loaded: a file need not hold as many ones as there are columns.
+        shape = graph.constant([width, 1], Kind.INT64)
+        return self @ graph.add("Expand", graph.constant([[1.0]], self.kind), shape)
 
     def argmax(self, axis: int = 1) -> "Tensor":
         """Position of the largest value, the first of several, shape `(rows,)`, INT64."""

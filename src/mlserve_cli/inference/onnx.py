@@ -96,14 +96,14 @@ class OnnxPredictor:
             (node.name, node.type, len(node.shape)) for node in self.session.get_inputs()
         ]
         metadata = self.session.get_modelmeta().custom_metadata_map
-        self._outputs = outputs_of(self.session, ours=SIGNATURE_ENTRY in metadata)
+        is_ours = SIGNATURE_ENTRY in metadata
+        self._outputs = outputs_of(self.session, ours=is_ours)
         signature = signature or signature_of(self.session, self._outputs, model, width)
         self._signature = trimmed(signature, self._outputs)
         # Which text stands for a missing one, as the converter wrote it down.
         self._missing_text = metadata.get("mlserve.missing_text", "")
-        self._multiple, self._max_rows = _rows_of_a_call(
-            self.session, metadata.get("mlserve.max_rows", "")
-        )
+        bound = metadata.get("mlserve.max_rows", "")
+        self._multiple, self._max_rows = _rows_of_a_call(self.session, bound, ours=is_ours)
 
     @property
     def engine(self) -> Engine:
@@ -238,11 +238,12 @@ def _number_tensor(values: "NDArray[Any]", kind: str, column: str) -> "NDArray[A
     return np.ascontiguousarray(values, dtype=target)
 
 
-def _rows_of_a_call(session: ort.InferenceSession, bound: str) -> tuple[int, int]:
+def _rows_of_a_call(session: ort.InferenceSession, bound: str, *, ours: bool) -> tuple[int, int]:
     """What the rows of a call are a multiple of, and their largest number.
 
     The largest number is what bounds the memory, where that is known. A graph can be fixed to a
-    number of rows, which is both then.
+    number of rows, which is both then. Graphs from elsewhere may compute with all rows of a call,
+    and are given no others.
     """
     inputs, outputs = session.get_inputs(), session.get_outputs()
     sizes = [node.shape[0] for node in inputs if node.shape]
@@ -250,7 +251,8 @@ def _rows_of_a_call(session: ort.InferenceSession, bound: str) -> tuple[int, int
     if fixed:
         return min(fixed), min(fixed)
     # Of a vector of 16 bytes.
-    multiple = 2 if any(node.type == "tensor(double)" for node in (*inputs, *outputs)) else 4
+    is_double = any(node.type == "tensor(double)" for node in (*inputs, *outputs))
+    multiple = (2 if is_double else 4) if ours else 1
     known = int(bound) if bound.isdecimal() and int(bound) else sys.maxsize
     return multiple, max(known - known % multiple, multiple)
 

@@ -127,7 +127,7 @@ def _for_any_number(speed: "Speed") -> EngineChoice:
 
 def _for_number(speeds: "Sequence[Speed]", rows_per_call: int, total_rows: int) -> EngineChoice:
     sizes = [speed.rows for speed in speeds]
-    rows = min(rows_per_call, max(sizes))
+    rows = max(1, min(rows_per_call, total_rows, max(sizes)))
     # What a call takes, by the measured ones next to it.
     calls = {
         engine: np.interp(rows, sizes, [speed.seconds(engine) for speed in speeds])

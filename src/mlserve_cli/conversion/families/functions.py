@@ -45,6 +45,24 @@ def _cbrt(x: "Tensor") -> "Tensor":
     return x.apply("Sign") * x.apply("Abs") ** (1.0 / 3.0)
 
 
+def wave(x: "Tensor", op: str, width: int | None = None) -> "Tensor":
+    """Sine or cosine of each value of a matrix, whatever stands beside it.
+
+    ONNX Runtime computes pairs of doubles, and both in another way where one of them is large. So
+    that no pair holds values of two rows, each value is paired with itself unless the width is
+    known to be even.
+
+    Args:
+        x: The matrix.
+        op: `Sin` or `Cos`.
+        width: Its columns, where they are known.
+    """
+    if width is not None and width % 2 == 0:
+        return x.apply(op)
+    value = x.graph.add("Unsqueeze", x, x.graph.constant([2], Kind.INT64))
+    return x.graph.concatenate([value, value], axis=2).apply(op).gather(0, axis=2)
+
+
 def _operator(name: str) -> "Callable[[Tensor], Tensor]":
     return lambda x: x.apply(name)
 
@@ -55,7 +73,7 @@ FUNCTIONS: "Mapping[str, Callable[[Tensor], Tensor]]" = MappingProxyType(
         "absolute": _operator("Abs"),
         "cbrt": _cbrt,
         "ceil": _operator("Ceil"),
-        "cos": _operator("Cos"),
+        "cos": lambda x: wave(x, "Cos"),
         "exp": _operator("Exp"),
         "exp2": lambda x: 2.0**x,
         "expit": sigmoid,
@@ -72,7 +90,7 @@ FUNCTIONS: "Mapping[str, Callable[[Tensor], Tensor]]" = MappingProxyType(
         "reciprocal": lambda x: 1.0 / x,
         "rint": _operator("Round"),
         "sign": _operator("Sign"),
-        "sin": _operator("Sin"),
+        "sin": lambda x: wave(x, "Sin"),
         "sqrt": _operator("Sqrt"),
         "square": lambda x: x * x,
         "tanh": _operator("Tanh"),

@@ -8,6 +8,7 @@ from scipy.linalg import solve_triangular
 from sklearn.gaussian_process import kernels
 
 from mlserve_cli.conversion.distances import squared_distances
+from mlserve_cli.conversion.families.functions import wave
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.labels import classified, two_columns
 from mlserve_cli.conversion.normal import error_function
@@ -68,8 +69,8 @@ def _stationary(
             return (squared_distances(x, points) / doubled + 1.0) ** -float(kernel.alpha)
         case kernels.ExpSineSquared:
             far = squared_distances(x, points).apply("Sqrt")
-            wave = (far * (math.pi / float(kernel.periodicity))).apply("Sin")
-            scaled = wave / float(kernel.length_scale)
+            angles = far * (math.pi / float(kernel.periodicity))
+            scaled = wave(angles, "Sin", len(points)) / float(kernel.length_scale)
             return (scaled * scaled * -2.0).apply("Exp")
     raise translator.unsupported(f"Kernel {type(kernel).__name__} has no ONNX form.")
 

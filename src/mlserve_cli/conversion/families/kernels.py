@@ -6,6 +6,7 @@ import numpy as np
 
 from mlserve_cli.conversion.distances import Metric, folded
 from mlserve_cli.conversion.families.clusters import expanded_distances
+from mlserve_cli.conversion.families.functions import wave
 from mlserve_cli.conversion.graph import Kind
 from mlserve_cli.conversion.table import Table
 from mlserve_cli.conversion.translator import Scores
@@ -133,14 +134,16 @@ def _centerer(_: "Translator", centerer: Any, table: Table) -> Table:
 def _fourier(_: "Translator", sampler: Any, table: Table) -> Table:
     angles = table.real() @ sampler.random_weights_ + sampler.random_offset_
     scale = (2.0 / sampler.n_components) ** 0.5
-    return Table.of(angles.apply("Cos") * scale, sampler.random_weights_.shape[1])
+    width = sampler.random_weights_.shape[1]
+    return Table.of(wave(angles, "Cos", width) * scale, width)
 
 
 def _skewed(_: "Translator", sampler: Any, table: Table) -> Table:
     logarithm = (table.real() + float(sampler.skewedness)).apply("Log")
     angles = logarithm @ sampler.random_weights_ + sampler.random_offset_
     scale = float(np.sqrt(2.0) / np.sqrt(sampler.n_components))
-    return Table.of(angles.apply("Cos") * scale, sampler.random_weights_.shape[1])
+    width = sampler.random_weights_.shape[1]
+    return Table.of(wave(angles, "Cos", width) * scale, width)
 
 
 def _additive(translator: "Translator", sampler: Any, table: Table) -> Table:
@@ -155,8 +158,9 @@ def _additive(translator: "Translator", sampler: Any, table: Table) -> Table:
     parts = [(x * float(interval)).apply("Sqrt")]
     for step in range(1, sampler.sample_steps):
         factor = (x * (2.0 * float(interval)) / np.cosh(np.pi * step * interval)).apply("Sqrt")
-        waves = [(logarithm * float(step)).apply(wave) for wave in ("Cos", "Sin")]
-        parts += [zero.where(nothing, factor * wave) for wave in waves]
+        angles = logarithm * float(step)
+        waves = [wave(angles, op, table.width) for op in ("Cos", "Sin")]
+        parts += [zero.where(nothing, factor * each) for each in waves]
     return Table.of(translator.graph.concatenate(parts), table.width * len(parts))
 
 
