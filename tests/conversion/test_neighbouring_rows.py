@@ -24,8 +24,8 @@ from mlserve_cli.inference.describe import describe_estimator
 from mlserve_cli.inference.frames import to_batch
 from mlserve_cli.inference.onnx import OnnxPredictor
 
-ROWS = 100
-SIZES = (1, 2, 3, 7, 16)
+ROWS = 60
+SIZES = (1, 3, 6)
 _WIDE = np.random.default_rng(7).normal(scale=30.0, size=(101, 5))
 # Where ONNX Runtime's vectors hold values of two rows: odd widths, and large angles.
 _ODD: dict[str, Any] = {

@@ -103,10 +103,16 @@ def test_what_the_first_worker_could_not_tell_yet_is_told_by_the_next_one(
             wait_until(lambda: hook.received)
             # It was refused, and would be tried again half a second later.
             os.kill(min(workers_of(running.process.pid)), signal.SIGKILL)
-            wait_until(lambda: len(hook.received) == 2)
+            wait_until(lambda: len(hook.received) > 1)
             with running.client as client:
                 ask = {"features": [1.0, 2.0]}
-                wait_until(lambda: client.post("/predict", json=ask) and len(hook.received) > 2)
+                wait_until(
+                    lambda: (
+                        client.post("/predict", json=ask)
+                        and b'"resolved"' in hook.received[-1].body
+                    )
+                )
     told = [json.loads(one.body) for one in hook.received]
-    assert [one["status"] for one in told] == ["firing", "firing", "resolved"]
+    # A slow machine leaves the first worker the time to try again.
+    assert {one["status"] for one in told[:-1]} == {"firing"}
     assert len({one["id"] for one in told}) == 1
