@@ -2,8 +2,10 @@
 
 import socket
 import sys
+import time
 
 import pytest
+from tests.serving.conftest import Serve, Trained
 
 from mlserve_cli.serving.listening import bind, ignore_newcomers
 
@@ -43,3 +45,22 @@ def test_who_is_ignored_finds_the_next_one_who_listens() -> None:
         with accepted:
             client.sendall(b"question")
             assert accepted.recv(64) == b"question"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can ignore them")
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=str)
+def test_a_server_that_stops_ignores_them(
+    serve: Serve, trained: Trained, options: tuple[str, ...]
+) -> None:
+    asking = 2  # TCP_SYN_SENT of Linux
+    with serve(trained.root, "iris", *options) as running:
+        running.process.terminate()
+        states = set()
+        while running.process.poll() is None:
+            with socket.socket() as client:
+                client.setblocking(False)
+                client.connect_ex(("127.0.0.1", running.port))
+                states.add(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0])
+            time.sleep(0.001)
+        assert running.process.wait() == 0
+    assert asking in states

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from mlserve_cli.conversion.nodes import compared_value, inputs_of, is_small, needed, plain_value
 
@@ -145,10 +145,7 @@ class Tensor:
         return self.graph.add("Where", self, then, other, kind=then.kind)
 
     def reduce(self, op: str, axis: int = 1, *, keep: bool = True) -> "Tensor":
-        """A reduction along one axis; `op` is Max, Min, Sum, Mean and so on.
-
-        Sums of the rows of a matrix are left to `row_sum`, but for whole numbers.
-        """
+        """A reduction along one axis, such as Max; sums of rows of a matrix are `row_sum`'s."""
         axes = self.graph.constant([axis], Kind.INT64)
         return self.graph.add(f"Reduce{op}", self, axes, keepdims=int(keep))
 
@@ -229,14 +226,7 @@ class Graph:
 
     def onnx_type(self, kind: Kind) -> int:
         """The number of a kind in ONNX."""
-        types: dict[Kind, int] = {
-            Kind.REAL: TensorProto.DOUBLE if self.real == np.float64 else TensorProto.FLOAT,
-            Kind.FLOAT32: TensorProto.FLOAT,
-            Kind.INT64: TensorProto.INT64,
-            Kind.BOOL: TensorProto.BOOL,
-            Kind.STRING: TensorProto.STRING,
-        }
-        return types[kind]
+        return int(helper.np_dtype_to_tensor_dtype(self.array([], kind).dtype))
 
     def array(self, values: "ArrayLike", kind: Kind) -> "NDArray[Any]":
         """The values as an array of the type that a kind has in this graph."""

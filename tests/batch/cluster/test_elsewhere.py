@@ -11,7 +11,7 @@ from tests.batch.remote.conftest import Bucket, bucket, credentials, endpoint
 
 from mlserve_cli.batch import BatchOptions, OnError, predict_file, predict_folder
 from mlserve_cli.batch.cluster import ClusterOptions, Shipment, predict_on_cluster
-from mlserve_cli.errors import InputError, SignatureError, UsageError
+from mlserve_cli.errors import EngineError, InputError, SignatureError, UsageError
 
 if TYPE_CHECKING:
     from .conftest import Cluster
@@ -91,3 +91,22 @@ def test_what_cannot_be_done_in_a_store_is_told(
         on_cluster(bucket.uri("in/"), bucket.uri("out/"))
     assert bucket.names() == ["in/one.csv"]
     assert bucket.uploads() == []
+
+
+def test_who_loses_the_cluster_is_not_told_to_resume(
+    bucket: Bucket, new_cluster: "Callable[[int], Cluster]", shipment: Shipment
+) -> None:
+    bucket.put("in/one.csv", table(0, 3))
+    cluster = new_cluster(1)
+    where = ClusterOptions(cluster.address)
+    with pytest.raises(EngineError, match="scheduler is lost") as caught:
+        predict_on_cluster(
+            bucket.uri("in/"),
+            bucket.uri("out/"),
+            shipment,
+            cluster=where,
+            progress=lambda _: cluster.scheduler.kill(),
+        )
+    assert caught.value.hint == (
+        "Files that are finished stay; the same command scores all of them again."
+    )

@@ -87,6 +87,7 @@ def _found(source: str, options: BatchOptions) -> list[TableFile]:
 def _scored(tasks: list[RemoteTask], source: str, run: ClusterRun) -> tuple[int, int]:
     """Rows that were scored, and rows that could not be."""
     run.total_bytes = sum(task.size_bytes for task in tasks)
+    run.on_loss = "Files that are finished stay; the same command scores all of them again."
     rows = skipped = 0
     with run:
         for ended in run.ended(tasks):

@@ -57,6 +57,7 @@ class ClusterRun:
         run: Names the run, since several may share the cluster.
         tick: Called often, with how far the job is; what it raises ends the run.
         total_bytes: Size of the input.
+        on_loss: What to do when the cluster is lost.
     """
 
     client: Any
@@ -64,6 +65,7 @@ class ClusterRun:
     run: str
     tick: Callable[[Progress], None]
     total_bytes: int = 0
+    on_loss: str = _RESUME
     _waiting: dict[Any, tuple[int, Task]] = field(default_factory=dict)
     _content_sent: bool = False
     _done_bytes: int = 0
@@ -101,7 +103,9 @@ class ClusterRun:
                 raise self._loss() from error
             if _LACKING in str(error):
                 raise self._lacking(error) from error
-            raise EngineError(f"A worker cannot take the model: {error}", hint=_RESUME) from error
+            raise EngineError(
+                f"A worker cannot take the model: {error}", hint=self.on_loss
+            ) from error
 
     def _lacking(self, error: Exception) -> UsageError:
         return UsageError(
@@ -187,7 +191,7 @@ class ClusterRun:
         if now > self._workers_seen + _WORKERLESS_SECONDS:
             raise EngineError(
                 f"The Dask cluster has had no workers for {_WORKERLESS_SECONDS:.0f} seconds.",
-                hint=_RESUME,
+                hint=self.on_loss,
             )
 
     def _submit(self, place: int, task: Task) -> None:
@@ -242,7 +246,7 @@ class ClusterRun:
         except KilledWorker as error:
             raise EngineError(
                 f"{task.shown}: several workers died while scoring it; they may lack memory.",
-                hint=_RESUME,
+                hint=self.on_loss,
             ) from error
         # What the task raised, of any library or of the system; or the answer cannot be fetched.
         except Exception as error:
@@ -252,10 +256,10 @@ class ClusterRun:
                 raise self._lacking(error) from error
             reason = f"{type(error).__name__}: {error}"
             raise EngineError(
-                f"{task.shown} could not be scored: {reason}", hint=_RESUME
+                f"{task.shown} could not be scored: {reason}", hint=self.on_loss
             ) from error
         return outcome
 
     def _loss(self) -> EngineError:
         self._lost = True
-        return EngineError("The connection to the Dask scheduler is lost.", hint=_RESUME)
+        return EngineError("The connection to the Dask scheduler is lost.", hint=self.on_loss)
