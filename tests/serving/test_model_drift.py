@@ -1,5 +1,6 @@
 """One model watched: rows in, state and gauges out."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def test_alarms_are_told_once_and_so_is_their_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     watched = Watched(fake, reference)
+    caplog.set_level(logging.INFO, "mlserve")
 
     watched.serve(3, shift=1.5)
     watched.serve(6)
@@ -83,6 +85,7 @@ def test_alarms_are_told_once_and_so_is_their_end(
     assert len(said) == 2
     assert said[0].startswith("drift in m, version 1: x0: median")
     assert said[1] == "no more drift in m, version 1: x0"
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 def test_predictions_of_unusual_rows_do_not_become_the_measure(

@@ -151,7 +151,7 @@ def test_a_broken_version_is_refused_under_load_until_it_is_mended(
         asking.wait_for(200)
         assert {answer.version for answer in asking.answers} == {1}
         repository.mend()
-        read_until(running, "iris/2 is served from now on")
+        read_until(running, "info iris/2 is served from now on")
         mended = time.monotonic()
         asking.wait_for(200)
     assert asking.failures == []

@@ -37,6 +37,7 @@ _NUMPY_TYPES = {
     "tensor(int32)": np.int32,
     "tensor(bool)": np.bool_,
 }
+_INTEGERS = (np.int64, np.int32)
 
 
 def create_session(model: "str | Path | bytes", *, threads: int = 1) -> ort.InferenceSession:
@@ -104,6 +105,7 @@ class OnnxPredictor:
         self._missing_text = metadata.get("mlserve.missing_text", "")
         bound = metadata.get("mlserve.max_rows", "")
         self._multiple, self._max_rows = _rows_of_a_call(self.session, bound, ours=is_ours)
+        self._few_rows = min(self._max_rows, _FEW_ROWS)
 
     @property
     def engine(self) -> Engine:
@@ -124,13 +126,12 @@ class OnnxPredictor:
             )
         names = [self._outputs.label]
         if probabilities:
-            name = self._outputs.probabilities
-            if name is None:
+            if self._outputs.probabilities is None:
                 raise UsageError(
                     "The ONNX model has no output of probabilities.",
                     hint="Ask for labels only: --output label",
                 )
-            names.append(name)
+            names.append(self._outputs.probabilities)
         results = self._run(names, batch)
         labels = results[0]
         if labels.ndim == 2 and labels.shape[1] == 1:
@@ -151,24 +152,27 @@ class OnnxPredictor:
     def _run(self, names: list[str], batch: "Batch") -> list[Any]:
         feed = self._feed(batch)
         rows = _rows(feed)
-        if rows <= min(self._max_rows, _FEW_ROWS):
-            return self._evenly(names, feed)
+        if rows <= self._few_rows:
+            return self._evenly(names, feed, rows)
         # Many rows are not copied to fill the last vector: what is left over has a call of its own.
         whole = rows - rows % self._multiple
         cuts = [*range(0, whole, self._max_rows), *sorted({whole, rows})]
         parts = [
-            self._evenly(names, {name: values[slice(*cut)] for name, values in feed.items()})
-            for cut in pairwise(cuts)
+            self._evenly(
+                names,
+                {name: values[start:stop] for name, values in feed.items()},
+                stop - start,
+            )
+            for start, stop in pairwise(cuts)
         ]
         return parts[0] if len(parts) == 1 else [_joined(part) for part in zip(*parts, strict=True)]
 
-    def _evenly(self, names: list[str], feed: "Mapping[str, NDArray[Any]]") -> list[Any]:
+    def _evenly(self, names: list[str], feed: "Mapping[str, NDArray[Any]]", rows: int) -> list[Any]:
         """Calls with full vectors of rows, so that no row's result depends on its neighbours.
 
         ONNX Runtime has another path for a single row, and computes what is left over of vectors of
         16 bytes in another way: exponentials then differ in their last digit.
         """
-        rows = _rows(feed)
         missing = -rows % self._multiple
         if not missing:
             return self._call(names, feed)
@@ -231,7 +235,7 @@ def _number_tensor(values: "NDArray[Any]", kind: str, column: str) -> "NDArray[A
     target = _NUMPY_TYPES.get(kind)
     if target is None:
         raise EngineError(f"The ONNX model's input '{column}' is a {kind}, which is not supported.")
-    if np.issubdtype(target, np.integer) and values.dtype.kind == "f" and np.isnan(values).any():
+    if target in _INTEGERS and values.dtype.kind == "f" and np.isnan(values).any():
         raise SignatureError(
             f"Column '{column}' has missing values; the model takes whole numbers.", column=column
         )

@@ -35,29 +35,42 @@ class HotExchange:
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that can be dropped, and waits for clients who do not read their answers."""
+    """A connection that can be dropped, and waits for clients who do not read their answers.
 
-    # Counts what happens here, so that the watch can tell whether anything did.
-    events = 0
-    # Whether a request has begun and not ended.
-    is_reading = False
-    # Whether the head of a request may come.
-    _in_head = True
-    # Whether more requests wait than are read.
-    _is_full = False
-    # What the client is told last.
-    _refusal: Reply | None = None
+    What every request looks at has slots: uvicorn's own fields are too many for Python's fast way.
+    """
+
+    __slots__ = (
+        *("_exchange", "_held_bytes", "_in_head", "_is_full", "_refusal", "_running", "events"),
+        "is_reading",
+    )
+
     room: ClassVar[BodyRoom]
-    # What the request takes of it that is answered without the application.
-    _held_bytes = 0
-    # What the application works on; uvicorn itself only knows the request that came last.
-    _running: RequestResponseCycle | None = None
-    _exchange: HotExchange
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        super().connection_made(transport)
+        # Counts what happens here, so that the watch can tell whether anything did.
+        self.events = 0
+        # Whether a request has begun and not ended, and whether the head of one may come.
+        self.is_reading = False
+        self._in_head = True
+        # Whether more requests wait than are read.
+        self._is_full = False
+        # What the client is told last.
+        self._refusal: Reply | None = None
+        # What the request takes of the room that is answered without the application.
+        self._held_bytes = 0
+        # What the application works on; uvicorn itself only knows the request that came last.
+        self._running: RequestResponseCycle | None = None
+        # Nothing was asked yet, so nothing is owed.
+        self._exchange = HotExchange()
+        self.cycle = self._exchange  # type: ignore[assignment]
 
     @property
     def is_free(self) -> bool:
         """Whether everything that was asked is answered."""
-        return self.cycle is None or self.cycle.response_complete
+        return self.cycle.response_complete
 
     @property
     def only_reads(self) -> bool:

@@ -105,11 +105,13 @@ class AnswerHeads:
 
     def good(self, body: bytes, defaults: _Fields) -> bytes:
         """The head of an answer in JSON that went well, on a connection that stays open."""
-        if self._defaults is not defaults or len(self._known) >= _MOST_HEADS:
+        if self._defaults is not defaults:
             self._known.clear()
             self._defaults = defaults
         head = self._known.get(len(body))
         if head is None:
+            if len(self._known) >= _MOST_HEADS:
+                self._known.clear()
             head = self._known[len(body)] = _written(Reply(body), defaults, closing=False)
         return head
 

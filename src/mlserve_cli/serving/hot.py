@@ -13,27 +13,25 @@ import httptools
 
 from mlserve_cli.errors import EngineError, InputError, MlserveError
 from mlserve_cli.serving.arrivals import NAMING_HEADERS, REQUEST_ID, Arrival
-from mlserve_cli.serving.connection import Connection, HotExchange
+from mlserve_cli.serving.connection import Connection
 from mlserve_cli.serving.exchange import MEANINGFUL_HEADERS, Call, Reply, plain_error
 from mlserve_cli.serving.heads import (
     HEAD_END,
-    AnswerHeads,
     RequestHead,
-    RequestHeads,
     without_upgrade,
 )
 from mlserve_cli.serving.refusals import OverloadedError
-from mlserve_cli.serving.routes import Endpoint, find_endpoint
 from mlserve_cli.serving.security import KEY_HEADERS
-from mlserve_cli.serving.single_rows import SingleRows, may_be_single
+from mlserve_cli.serving.single_rows import may_be_single
 
 if TYPE_CHECKING:
-    from mlserve_cli.serving.gateway import Gateway
+    from mlserve_cli.serving.routes import Endpoint
+    from mlserve_cli.serving.transport import Shared
 
 _LOGGER = logging.getLogger("mlserve")
-# With one of these a request is not plain.
+# With one of these a request is not plain, and all fields that matter here.
 _NOT_PLAIN = frozenset({b"expect", b"upgrade", b"transfer-encoding", b"te"})
-_NOTED = frozenset(
+NOTED = frozenset(
     {
         *(*MEANINGFUL_HEADERS, *KEY_HEADERS, *NAMING_HEADERS, *_NOT_PLAIN),
         *(b"content-length", b"connection"),
@@ -43,47 +41,51 @@ _NOTED = frozenset(
 _MAX_HEAD_BYTES = 64 << 10
 # Bytes that may come with each byte of a body: chunks of one byte each have six.
 _MOST_FRAMING = 8
-# Addresses and spellings of header fields that are remembered.
-_MAX_KNOWN_ADDRESSES = 1024
 # Requests that a client may send on one connection before it has its answers; what it sends beyond
 # is not read, and the last answer closes the connection.
 _MAX_PIPELINED = 128
 
 
 class HotProtocol(Connection):
-    """One connection. `protocol_class` gives the class its gateway."""
+    """One connection. `protocol_class` gives the class what all have in common."""
 
-    gateway: ClassVar["Gateway"]
-    max_connections: ClassVar[int]
-    endpoints: ClassVar[dict[bytes, Endpoint | None]]
-    # What fields are called here, by how clients spell them; None for those that change nothing.
-    spellings: ClassVar[dict[bytes, bytes | None]]
-    single_rows: ClassVar[SingleRows]
-    request_heads: ClassVar[RequestHeads]
-    answer_heads: ClassVar[AnswerHeads]
+    __slots__ = (
+        *("_answer_heads", "_arrival", "_asked", "_beginning", "_call", "_clock", "_endpoint"),
+        *("_find_head", "_framing_bytes", "_head_bytes", "_headers", "_is_named", "_noted"),
+        *("_parts", "_single_rows", "gateway", "started"),
+    )
 
-    # The endpoint of the request under way; None where the application answers it.
-    _endpoint: Endpoint | None = None
-    # What waits for its answer, and since when.
-    _asked: RequestHead
-    _call: Call | None = None
-    started = 0.0
-    _noted: dict[bytes, bytes]
-    _parts: list[bytes]
-    # The bytes that came last, where a request began with them.
-    _beginning: bytes | None = None
-    _head_bytes = 0
-    # What came behind the head, less what the body may come with: extensions of chunks, trailers.
-    _framing_bytes = 0
+    shared: ClassVar["Shared"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         super().connection_made(transport)
-        self._exchange = HotExchange()
-        self._exchange.keep_alive = not self.gateway.service.draining
+        shared = self.shared
+        self.gateway = shared.gateway
+        self._find_head = shared.request_heads.find
+        self._answer_heads = shared.answer_heads
+        self._single_rows = shared.single_rows
+        self._clock = shared.gateway.clock
+        # The endpoint of the request under way; None where the application answers it.
+        self._endpoint: Endpoint | None = None
+        # What waits for its answer, and since when.
+        self._asked: RequestHead
+        self._call: Call | None = None
+        self.started = 0.0
         self._headers: list[tuple[bytes, bytes]] = []
+        self._noted: dict[bytes, bytes] = {}
+        self._parts: list[bytes] = []
+        # The bytes that came last, where a request began with them.
+        self._beginning: bytes | None = None
+        self._head_bytes = 0
+        # What came behind the head, less what the body may come with: extensions of chunks,
+        # trailers.
+        self._framing_bytes = 0
+        # Whether the request under way may have a name.
+        self._is_named = False
+        self._exchange.keep_alive = not self.gateway.service.draining
         self._arrival = Arrival("{}:{}".format(*self.client) if self.client else "")
-        if len(self.connections) > self.max_connections:
+        if len(self.connections) > shared.max_connections:
             self.refuse(plain_error(OverloadedError("Too many connections are open.")))
 
     def data_received(self, data: bytes) -> None:
@@ -94,12 +96,11 @@ class HotProtocol(Connection):
             self._unset_keepalive_if_required()
         if not self.is_reading and not self._head_bytes:
             end = data.find(HEAD_END) + 4
-            known = self.request_heads.find(data[:end])
-            cycle = self.cycle
+            known = self._find_head(data[:end])
             if (
                 known is not None
                 and len(data) - end == known.body_bytes
-                and (cycle is None or cycle.response_complete)
+                and self.cycle.response_complete
             ):
                 self._begin(known, data[end:])
                 return
@@ -146,9 +147,9 @@ class HotProtocol(Connection):
         """A header field has come."""
         self._headers.append((name, value))
         try:
-            noted = self.spellings[name]
+            noted = self.shared.spellings[name]
         except KeyError:
-            noted = self._learn_spelling(name)
+            noted = self.shared.learn_spelling(name)
         if noted is not None:
             # What comes twice is for the application to judge.
             self._noted[noted if noted not in self._noted else b"expect"] = value
@@ -157,9 +158,10 @@ class HotProtocol(Connection):
         """All header fields have come: here it is decided who answers."""
         self.check_framing(self._noted.get(b"transfer-encoding"))
         self._in_head = False
-        endpoint = self.endpoints.get(self.url)
-        if endpoint is None and self.url not in self.endpoints:
-            endpoint = self._learn_address()
+        endpoints = self.shared.endpoints
+        endpoint = endpoints.get(self.url)
+        if endpoint is None and self.url not in endpoints:
+            endpoint = self.shared.learn_address(self.url)
         if endpoint is not None and self._is_plain():
             self._endpoint = endpoint
             self._parts = []
@@ -204,10 +206,11 @@ class HotProtocol(Connection):
         single = not log.logs_all and may_be_single(endpoint, noted, len(body))
         head = RequestHead(endpoint, self.url.decode("ascii"), noted, len(body), single)
         if not NAMING_HEADERS.isdisjoint(noted):
+            self._is_named = True
             self._arrival.take_names(noted, log.ids)
         # Keys may change, and those who give none are told apart by nothing but time.
         elif request is not None and not self.gateway.options.keys.required:
-            self.request_heads.learn(request, body, head)
+            self.shared.request_heads.learn(request, body, head)
         self._begin(head, body)
 
     def _begin(self, head: RequestHead, body: bytes) -> None:
@@ -215,10 +218,10 @@ class HotProtocol(Connection):
         self._exchange.response_complete = False
         self.cycle = self._exchange  # type: ignore[assignment]
         self.events += 1
-        self.started = self.gateway.clock()
+        self.started = self._clock()
         self._asked = head
         if head.may_be_single:
-            self.single_rows.add(head.endpoint, self, body)
+            self._single_rows.add(head.endpoint, self, body)
         else:
             self.ask(body)
 
@@ -226,6 +229,8 @@ class HotProtocol(Connection):
         """Hands the request to the model."""
         gateway, head = self.gateway, self._asked
         self._call = None
+        # Where the client has not, the server may.
+        self._is_named = True
         arrival = self._arrival
         arrival.path = head.path
         arrival.size_bytes = len(body)
@@ -254,23 +259,6 @@ class HotProtocol(Connection):
         """What the client calls the request under way; empty where it says nothing."""
         return self._arrival.request_id
 
-    def _learn_address(self) -> Endpoint | None:
-        if len(self.endpoints) >= _MAX_KNOWN_ADDRESSES:
-            self.endpoints.clear()
-        plain = b"%" not in self.url and b"?" not in self.url and self.url.isascii()
-        paths = self.gateway.options.paths
-        found = find_endpoint(self.url.decode("ascii"), paths) if plain else None
-        self.endpoints[self.url] = found
-        return found
-
-    def _learn_spelling(self, name: bytes) -> bytes | None:
-        """The field's name in lower case, if anybody here wants to know about that field."""
-        if len(self.spellings) >= _MAX_KNOWN_ADDRESSES:
-            self.spellings.clear()
-        lower = name.lower()
-        noted = self.spellings[name] = lower if lower in _NOTED else None
-        return noted
-
     def _is_plain(self) -> bool:
         noted = self._noted
         parser = self.parser
@@ -292,13 +280,15 @@ class HotProtocol(Connection):
     def take(self, body: bytes) -> None:
         """Sends a good answer."""
         defaults = self.server_state.default_headers
+        stays_open = self._exchange.keep_alive
+        if stays_open and not self._is_named:
+            self._send(self._answer_heads.good(body, defaults) + body)
+            return
         request_id = self._arrival.request_id
-        if not self._exchange.keep_alive:
-            self._write(Reply(body, headers=((REQUEST_ID, request_id),) if request_id else ()))
-        elif request_id:
-            self._send(self.answer_heads.named(body, defaults, request_id) + body)
+        if stays_open and request_id:
+            self._send(self._answer_heads.named(body, defaults, request_id) + body)
         else:
-            self._send(self.answer_heads.good(body, defaults) + body)
+            self._write(Reply(body, headers=((REQUEST_ID, request_id),) if request_id else ()))
 
     def _answer(self, outcome: Reply | MlserveError) -> None:
         head, arrival = self._asked, self._arrival
@@ -309,15 +299,14 @@ class HotProtocol(Connection):
     def _write(self, reply: Reply) -> None:
         defaults = self.server_state.default_headers
         closing = not self._exchange.keep_alive
-        self._send(self.answer_heads.head(reply, defaults, closing=closing) + reply.body)
+        self._send(self._answer_heads.head(reply, defaults, closing=closing) + reply.body)
 
     def _send(self, answer: bytes) -> None:
         exchange, transport = self._exchange, self.transport
         exchange.response_complete = True
-        self.events += 1
-        arrival = self._arrival
-        if arrival.request_id or arrival.trace_parent:
-            arrival.request_id = arrival.trace_parent = b""
+        if self._is_named:
+            self._is_named = False
+            self._arrival.request_id = self._arrival.trace_parent = b""
         if exchange.disconnected or transport.is_closing():
             self._give_room_back()
             return
@@ -330,8 +319,6 @@ class HotProtocol(Connection):
         elif self.pipeline or self._refusal is not None:
             # Requests that came meanwhile are the application's.
             self.on_response_complete()
-        else:
-            self.server_state.total_requests += 1
 
     def _is_head_too_large(self, data: bytes) -> bool:
         # The head may have ended in these bytes, with the body behind it.

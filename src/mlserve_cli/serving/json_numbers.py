@@ -13,7 +13,7 @@ from mlserve_cli.serving.exchange import LARGE_BODY_BYTES
 from mlserve_cli.simd_json import UNREADABLE, Array, Object, parser_of_thread
 
 # Within so many bytes the first row begins, unless somebody writes JSON to be looked at.
-_HEAD_BYTES = 24
+HEAD_BYTES = 24
 # At the beginning of a text; the parser passes over it, the decoders do not.
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BRACKET = ord("[")
@@ -35,7 +35,7 @@ class Table(NamedTuple):
 
 def seems_table(text: bytes) -> bool:
     """Whether it looks like rows: to read something else as such costs more than to look."""
-    return text.find(b"[[", 0, _HEAD_BYTES) >= 0
+    return text.find(b"[[", 0, HEAD_BYTES) >= 0
 
 
 def read_table(text: bytes, width: int) -> Table | None:

@@ -60,14 +60,15 @@ class Event(msgspec.Struct, omit_defaults=True):
 
 
 # Loggers that have something to say to whoever runs a server.
-_LOGGERS = ("mlserve", "uvicorn.error", "grpc")
+_OWN = "mlserve"
+_LOGGERS = (_OWN, "uvicorn.error", "grpc")
 # Attributes of a record that are fields of an event.
 _CARRIED = frozenset(Event.__struct_fields__[3:])
 _encode = msgspec.json.Encoder().encode
 
 
 def configure_logs(format: LogFormat) -> LogWriter[Event]:
-    """Sends warnings and errors of the server to stderr.
+    """Sends what the server has to say to stderr; of the libraries below it, what is wrong.
 
     Returns:
         The writer, for further events.
@@ -77,7 +78,7 @@ def configure_logs(format: LogFormat) -> LogWriter[Event]:
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(logging.INFO if name == _OWN else logging.WARNING)
         logger.propagate = False
     return writer
 

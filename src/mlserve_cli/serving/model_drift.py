@@ -160,7 +160,7 @@ class ModelDrift:
             _LOGGER.warning("drift in %s, version %d: %s%s", name, version, said, more)
         if gone := [column for column in before if column not in after]:
             listed = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
-            _LOGGER.warning("no more drift in %s, version %d: %s", name, version, listed)
+            _LOGGER.info("no more drift in %s, version %d: %s", name, version, listed)
         if after and not before:
             self.since = self.evaluated
         elif not after:

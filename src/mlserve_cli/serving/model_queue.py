@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from mlserve_cli.errors import EngineError, MlserveError
+from mlserve_cli.serving.gathering import Gathering
 from mlserve_cli.serving.refusals import OverloadedError
 from mlserve_cli.serving.replies import replies_to, with_replies
 from mlserve_cli.serving.rows import Rows
-from mlserve_cli.serving.scoring import Scored, Wanted, score
+from mlserve_cli.serving.scoring import Scored, Wanted, score, score_batch
 from mlserve_cli.serving.waiting import (
     MANY_ROWS,
     Batch,
@@ -81,6 +82,7 @@ class ModelQueue:
         self._kinds = ""
         self._is_mixed = False
         self._flush_planned = False
+        self._gathering = Gathering(lambda: len(self._waiting), self._flush)
         self._in_flight: list[Waiting] = []
         self._worker: ThreadPoolExecutor | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -138,7 +140,7 @@ class ModelQueue:
         self._rows += rows.count
         if not self._flush_planned and not self._in_flight:
             self._flush_planned = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._gathering.begin()
         return waiting
 
     def give_up(self, waiting: Waiting) -> None:
@@ -163,15 +165,15 @@ class ModelQueue:
         model = self.model
         started = self._clock()
         try:
-            parts = [Rows(count, b"".join(rows))]
-            scored = score(model, parts, model.wanted, self._limits.max_batch_rows)
+            batch = model.reader.packed(rows)
+            scored = score_batch(model, batch, count, model.wanted)
         except MlserveError:
             return None
         seconds = self._clock() - started
         self._learn(seconds, count)
         self._on_batch(model, count, count, seconds, started - since)
         if self.tap is not None:
-            self.tap(parts, count, scored)
+            self.tap([Rows(count, b"".join(rows))], count, scored)
         return scored
 
     def close(self) -> None:

@@ -58,7 +58,7 @@ class Reloader:
                 _LOGGER.exception("%s/%d is refused", name, version)
             else:
                 engine = model.predictor.engine
-                _LOGGER.warning("%s/%d is served from now on, engine %s", name, version, engine)
+                _LOGGER.info("%s/%d is served from now on, engine %s", name, version, engine)
 
     def _new_versions(self) -> list[tuple[str, int, float]]:
         source = self._gateway.service.source

@@ -133,15 +133,18 @@ class RowReader:
         """The rows of several requests as one batch."""
         first = parts[0].data
         if isinstance(first, bytes):
-            # A bytearray, since some estimators refuse arrays they may not write to.
-            joined = bytearray().join([part.data for part in parts])  # type: ignore[misc]
-            return np.frombuffer(joined, np.float64).reshape(-1, self.width)
+            return self.packed([part.data for part in parts])  # type: ignore[misc]
         if len(parts) == 1:
             return first
         return {
             name: np.concatenate([_column(part, name) for part in parts])
             for name in self.signature.names
         }
+
+    def packed(self, rows: "Sequence[bytes]") -> "NDArray[np.float64]":
+        """Rows of a matrix model, given as `Rows.data`, as one matrix."""
+        # A bytearray, since some estimators refuse arrays they may not write to.
+        return np.frombuffer(bytearray().join(rows), np.float64).reshape(-1, self.width)
 
     def _from_lists(self, columns: Sequence[Any]) -> Rows:
         arrays = [

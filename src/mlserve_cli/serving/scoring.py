@@ -1,7 +1,7 @@
 """Rows of one or more requests scored in one call of a model."""
 
 from enum import Flag, auto
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class Scored:
         decision: Shape `(rows,)` or `(rows, columns)`; None where nobody asked.
     """
 
+    __slots__ = ("_label_list", "_probability_list", "decision", "labels", "probabilities")
+
     def __init__(
         self,
         labels: "NDArray[Any] | None",
@@ -44,16 +46,24 @@ class Scored:
         self.labels = labels
         self.probabilities = probabilities
         self.decision = decision
+        # `cached_property` takes a lock each time it finds nothing.
+        self._label_list: list[Any] | None = None
+        self._probability_list: list[list[float]] | None = None
 
-    @cached_property
+    @property
     def label_list(self) -> list[Any]:
         """The labels as Python values, made once for all requests of the micro-batch."""
-        return [] if self.labels is None else self.labels.tolist()
+        if self._label_list is None:
+            self._label_list = [] if self.labels is None else self.labels.tolist()
+        return self._label_list
 
-    @cached_property
+    @property
     def probability_list(self) -> list[list[float]]:
         """The probabilities as Python values."""
-        return [] if self.probabilities is None else self.probabilities.tolist()
+        if self._probability_list is None:
+            found = self.probabilities
+            self._probability_list = [] if found is None else found.tolist()
+        return self._probability_list
 
 
 def score(model: "LoadedModel", parts: "Sequence[Rows]", wanted: Wanted, max_rows: int) -> Scored:
@@ -71,9 +81,11 @@ def score(model: "LoadedModel", parts: "Sequence[Rows]", wanted: Wanted, max_row
     batch = model.reader.merge(parts)
     rows = sum(part.count for part in parts)
     if rows <= max_rows:
-        return _call(model, batch, rows, wanted)
+        return score_batch(model, batch, rows, wanted)
     pieces = [
-        _call(model, _slice(batch, start, start + max_rows), min(max_rows, rows - start), wanted)
+        score_batch(
+            model, _slice(batch, start, start + max_rows), min(max_rows, rows - start), wanted
+        )
         for start in range(0, rows, max_rows)
     ]
     return Scored(
@@ -83,7 +95,18 @@ def score(model: "LoadedModel", parts: "Sequence[Rows]", wanted: Wanted, max_row
     )
 
 
-def _call(model: "LoadedModel", batch: "Batch", rows: int, wanted: Wanted) -> Scored:
+def score_batch(model: "LoadedModel", batch: "Batch", rows: int, wanted: Wanted) -> Scored:
+    """Scores merged rows, in one call of the model.
+
+    Args:
+        model: The model.
+        batch: The rows.
+        rows: How many there are.
+        wanted: What is asked.
+
+    Raises:
+        MlserveError: The model does not take one of the rows, or failed.
+    """
     if rows == 1:
         # One row alone takes another path through BLAS than the same row among others and may
         # differ in the last bit; two equal rows take the common one.

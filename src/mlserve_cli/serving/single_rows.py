@@ -1,16 +1,16 @@
 """Requests of one row each, scored and answered together without objects of their own.
 
 Most requests are such: one row of numbers, in JSON, in the native protocol, for a model that is
-fast. What is the same for all of them is done once for those that come in one turn of the event
-loop. Whatever is not like that goes the general way, which gives the same answers.
+fast. What is the same for all of them is done once for those that come together. Whatever is not
+like that goes the general way, which gives the same answers.
 """
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlserve_cli.errors import MlserveError
 from mlserve_cli.serving.exchange import JSON
+from mlserve_cli.serving.gathering import Gathering
 from mlserve_cli.serving.protocols.native import NativeProtocol, read_single_rows, write_single_rows
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def may_be_single(endpoint: "Endpoint", headers: "Headers", body_bytes: int) -> 
 
 
 class SingleRows:
-    """What came in this turn of the event loop.
+    """What came together.
 
     Args:
         gateway: Has the models.
@@ -69,18 +69,22 @@ class SingleRows:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._turns: dict[Endpoint, _Turn] = {}
+        self._gathering = Gathering(self._count, self._answer)
 
     def add(self, endpoint: "Endpoint", asker: Asker, body: bytes) -> None:
-        """Takes a request for which `may_be_single` holds; it is answered in this turn."""
+        """Takes a request for which `may_be_single` holds; it is answered with those beside it."""
         turn = self._turns.get(endpoint)
         if turn is None:
             if not self._turns:
-                asyncio.get_running_loop().call_soon(self._run)
+                self._gathering.begin()
             turn = self._turns[endpoint] = _Turn([], [])
         turn.askers.append(asker)
         turn.bodies.append(body)
 
-    def _run(self) -> None:
+    def _count(self) -> int:
+        return sum(len(turn.bodies) for turn in self._turns.values())
+
+    def _answer(self) -> None:
         turns, self._turns = self._turns, {}
         for endpoint, turn in turns.items():
             single, other = _Turn([], []), turn
@@ -97,7 +101,7 @@ class SingleRows:
             for asker, answer in zip(single.askers, answers, strict=True):
                 asker.take(answer)
             if answers:
-                self._count(model, single, answers, last_id)
+                self._note(model, single, answers, last_id)
             for asker, body in zip(other.askers, other.bodies, strict=True):
                 asker.ask(body)
 
@@ -115,7 +119,7 @@ class SingleRows:
             recording.note_single_rows(model, packed, scored, single.askers)
         return single, other, write_single_rows(model, scored)
 
-    def _count(
+    def _note(
         self, model: "LoadedModel", turn: _Turn, answers: list[bytes], last_id: bytes
     ) -> None:
         now = self._gateway.clock()
