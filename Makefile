@@ -31,7 +31,7 @@ test: $(TESTABLE) $(CLIENTS) system ## Run every check: style, types, imports, d
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --durations 20
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --durations 30
 
 clients: $(CLIENTS) ## Install clients of other projects, for the tests.
 

@@ -28,6 +28,15 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+# More would wait for memory and the disk.
+_MOST_WORKERS = 4
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a third of the time, a test waits for a server."""
+    return min(_MOST_WORKERS, (os.cpu_count() or 1) + 1)
+
+
 # Workers that each start a thread per core would wait for each other; and which of several equally
 # near neighbours scikit-learn takes depends on how many threads it has. Read when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
