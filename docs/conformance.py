@@ -95,8 +95,6 @@ def _bound(difference: float | None) -> str:
     # Powers of a thousand, which do not change with the last bit of a sum.
     if difference is None:
         return ""
-    if difference == 0:
-        return "0"
     bounds = (1e-12, 1e-9, 1e-6, 1e-3, 1.0)
     return next((f"< {one:g}" for one in bounds if difference < one), "> 1")
 

@@ -8,13 +8,15 @@ from mlserve_cli.serving.gathering import Gathering
 
 
 class Arrivals:
-    """Requests that come in turns of the event loop, as planned."""
+    """Rows that come in turns of the event loop, as planned; each turn takes some milliseconds."""
 
-    def __init__(self, turns: list[int]) -> None:
+    def __init__(self, turns: list[int], milliseconds: float) -> None:
         self.turns = turns
+        self.milliseconds = milliseconds
+        self.now = 0.0
         self.waiting = 0
         self.handed_over: list[int] = []
-        self.gathering = Gathering(lambda: self.waiting, self._take)
+        self.gathering = Gathering(lambda: self.waiting, self._take, lambda: self.now)
 
     def _take(self) -> None:
         self.handed_over.append(self.waiting)
@@ -25,6 +27,7 @@ class Arrivals:
             if count and not self.waiting:
                 self.gathering.begin()
             self.waiting += count
+            self.now += self.milliseconds / 1_000
             await asyncio.sleep(0)
         return self.handed_over
 
@@ -40,5 +43,12 @@ class Arrivals:
         pytest.param([300, 300, 0], [300, 300], id="many are enough"),
     ],
 )
-def test_requests_are_gathered(turns: list[int], handed_over: list[int]) -> None:
-    assert asyncio.run(Arrivals(turns).play()) == handed_over
+def test_rows_are_gathered(turns: list[int], handed_over: list[int]) -> None:
+    assert asyncio.run(Arrivals(turns, 0.01).play()) == handed_over
+
+
+def test_nobody_waits_for_many_turns_with_other_work_in_them() -> None:
+    assert asyncio.run(Arrivals([5] * 6, 2).play()) == [5] * 6
+    # Ten turns of 0.1 ms would bring ten times as many.
+    found = asyncio.run(Arrivals([5] * 10, 0.1).play())
+    assert max(found) == 25

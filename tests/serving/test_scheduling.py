@@ -45,6 +45,26 @@ def test_requests_of_one_turn_are_one_call(fake: type[FakePredictor]) -> None:
     assert predictor.calls == [4]
 
 
+def test_large_requests_that_come_one_by_one_do_not_fill_the_queue(
+    fake: type[FakePredictor],
+) -> None:
+    model = LoadedModel("m", 1, fake())
+    many = [[1.0, 2.0]] * 1_000
+
+    async def ask() -> list[Any]:
+        scheduler = Scheduler(Limits(max_queue_rows=9_000))
+        tasks = []
+        for turn in range(50):
+            asked = [call(model, *many)] * (1 if turn else 5)
+            tasks += [asyncio.create_task(scheduler.answer(one)) for one in asked]
+            await asyncio.sleep(0)
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        scheduler.close()
+        return found
+
+    assert all(isinstance(one, Reply) for one in asyncio.run(ask()))
+
+
 def test_a_call_holds_no_more_rows_than_allowed(fake: type[FakePredictor]) -> None:
     predictor = fake()
     model = LoadedModel("m", 1, predictor)

@@ -47,9 +47,8 @@ class Connection(HttpToolsProtocol):
 
     room: ClassVar[BodyRoom]
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come."""
-        super().connection_made(transport)
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
         # Counts what happens here, so that the watch can tell whether anything did.
         self.events = 0
         # Whether a request has begun and not ended, and whether the head of one may come.

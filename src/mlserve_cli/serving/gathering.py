@@ -8,36 +8,48 @@ for those who are still missing, looking again and again, brings no more.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 
-# For so few another look costs more than it brings, and of so many a call is cheap for each.
+# For so few rows another look costs more than it brings, and of so many a call is cheap for each.
 _FEW, _MANY = 3, 256
+# Turns can be long, where other work is done in them; nobody is to wait for many of those.
+_LONGEST_SECONDS = 0.0005
 
 
 class Gathering:
     """Calls back when all has come that comes at once.
 
     Args:
-        count: How many have come by now.
+        rows: How many have come by now.
         ready: Called then; `begin` plans the next time.
+        clock: Gives the time in seconds.
     """
 
-    def __init__(self, count: Callable[[], int], ready: Callable[[], None]) -> None:
-        self._count = count
+    def __init__(
+        self,
+        rows: Callable[[], int],
+        ready: Callable[[], None],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._rows = rows
         self._ready = ready
+        self._clock = clock
         self._seen = self._last = 0
+        self._latest = 0.0
 
     def begin(self) -> None:
         """The first one has come; called once until all have."""
         # Few behind many are most likely the first of as many.
         self._seen = 0 if self._last > _FEW else _FEW
+        self._latest = self._clock() + _LONGEST_SECONDS
         asyncio.get_running_loop().call_soon(self._look)
 
     def _look(self) -> None:
-        count = self._count()
-        if self._seen < count < _MANY:
-            self._seen = count
+        rows = self._rows()
+        if self._seen < rows < _MANY and self._clock() < self._latest:
+            self._seen = rows
             asyncio.get_running_loop().call_soon(self._look)
         else:
-            self._last = count
+            self._last = rows
             self._ready()

@@ -7,7 +7,7 @@ answers. A request that comes in one piece and begins with known bytes is not pa
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httptools
 
@@ -52,14 +52,13 @@ class HotProtocol(Connection):
     __slots__ = (
         *("_answer_heads", "_arrival", "_asked", "_beginning", "_call", "_clock", "_endpoint"),
         *("_find_head", "_framing_bytes", "_head_bytes", "_headers", "_is_named", "_noted"),
-        *("_parts", "_single_rows", "gateway", "started"),
+        *("_parts", "_scored_arrival", "_single_rows", "gateway", "started"),
     )
 
     shared: ClassVar["Shared"]
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come."""
-        super().connection_made(transport)
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
         shared = self.shared
         self.gateway = shared.gateway
         self._find_head = shared.request_heads.find
@@ -72,6 +71,10 @@ class HotProtocol(Connection):
         self._asked: RequestHead
         self._call: Call | None = None
         self.started = 0.0
+        # Where the request under way comes from, and where the one comes from that is scored.
+        self._arrival = self._scored_arrival = Arrival()
+        # Whether the request under way has a name.
+        self._is_named = False
         self._headers: list[tuple[bytes, bytes]] = []
         self._noted: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
@@ -81,11 +84,13 @@ class HotProtocol(Connection):
         # What came behind the head, less what the body may come with: extensions of chunks,
         # trailers.
         self._framing_bytes = 0
-        # Whether the request under way may have a name.
-        self._is_named = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        super().connection_made(transport)
         self._exchange.keep_alive = not self.gateway.service.draining
         self._arrival = Arrival("{}:{}".format(*self.client) if self.client else "")
-        if len(self.connections) > shared.max_connections:
+        if len(self.connections) > self.shared.max_connections:
             self.refuse(plain_error(OverloadedError("Too many connections are open.")))
 
     def data_received(self, data: bytes) -> None:
@@ -229,9 +234,9 @@ class HotProtocol(Connection):
         """Hands the request to the model."""
         gateway, head = self.gateway, self._asked
         self._call = None
-        # Where the client has not, the server may.
-        self._is_named = True
-        arrival = self._arrival
+        # Its own: an answer that comes too late must not know the next request by its name.
+        arrival = self._scored_arrival = self._arrival
+        self._arrival = Arrival(arrival.client)
         arrival.path = head.path
         arrival.size_bytes = len(body)
         if gateway.is_long_to_read(body, head.noted):
@@ -291,8 +296,8 @@ class HotProtocol(Connection):
             self._write(Reply(body, headers=((REQUEST_ID, request_id),) if request_id else ()))
 
     def _answer(self, outcome: Reply | MlserveError) -> None:
-        head, arrival = self._asked, self._arrival
-        reply = self.gateway.finish(head.endpoint, self._call, outcome, self.started, arrival)
+        endpoint, arrival = self._asked.endpoint, self._scored_arrival
+        reply = self.gateway.finish(endpoint, self._call, outcome, self.started, arrival)
         self._call = None
         self._write(reply)
 
@@ -311,6 +316,9 @@ class HotProtocol(Connection):
             self._give_room_back()
             return
         transport.write(answer)
+        # The rest of a request that has begun meanwhile has its time from now on.
+        if self.is_reading:
+            self.events += 1
         # An answer that the client does not read takes as much as the body has.
         if self._held_bytes and not self.flow.write_paused:
             self._give_room_back()

@@ -82,7 +82,7 @@ class ModelQueue:
         self._kinds = ""
         self._is_mixed = False
         self._flush_planned = False
-        self._gathering = Gathering(lambda: len(self._waiting), self._flush)
+        self._gathering = Gathering(lambda: self._rows, self._flush, clock)
         self._in_flight: list[Waiting] = []
         self._worker: ThreadPoolExecutor | None = None
         self._expiry: asyncio.TimerHandle | None = None

@@ -69,7 +69,7 @@ class SingleRows:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._turns: dict[Endpoint, _Turn] = {}
-        self._gathering = Gathering(self._count, self._answer)
+        self._gathering = Gathering(self._count, self._answer, gateway.clock)
 
     def add(self, endpoint: "Endpoint", asker: Asker, body: bytes) -> None:
         """Takes a request for which `may_be_single` holds; it is answered with those beside it."""
