@@ -16,7 +16,7 @@ class Arrivals:
         self.now = 0.0
         self.waiting = 0
         self.handed_over: list[int] = []
-        self.gathering = Gathering(lambda: self.waiting, self._take, lambda: self.now)
+        self.gathering = Gathering(lambda: self.now)
 
     def _take(self) -> None:
         self.handed_over.append(self.waiting)
@@ -25,7 +25,7 @@ class Arrivals:
     async def play(self) -> list[int]:
         for count in self.turns:
             if count and not self.waiting:
-                self.gathering.begin()
+                self.gathering.begin(lambda: self.waiting, self._take)
             self.waiting += count
             self.now += self.milliseconds / 1_000
             await asyncio.sleep(0)

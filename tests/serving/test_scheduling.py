@@ -1,8 +1,10 @@
 """Requests of one turn are scored together, and nobody suffers for a neighbour."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from typing import Any
 
 import msgspec
@@ -244,3 +246,22 @@ def test_a_call_that_nobody_waits_for_any_more_is_not_scored(fake: type[FakePred
 
     asyncio.run(ask())
     assert predictor.calls == [2, 2]
+
+
+def test_a_queue_that_is_dropped_lets_its_model_go_at_once(fake: type[FakePredictor]) -> None:
+    model = LoadedModel("m", 1, fake())
+    found: list[bool] = []
+
+    async def ask() -> None:
+        scheduler = Scheduler()
+        await scheduler.answer(call(model, [1, 2]))
+        queue = weakref.ref(scheduler.queue(model))
+        scheduler.keep_only([])
+        found.append(queue() is None)
+
+    gc.disable()
+    try:
+        asyncio.run(ask())
+    finally:
+        gc.enable()
+    assert found == [True]

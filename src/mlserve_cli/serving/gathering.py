@@ -21,35 +21,31 @@ class Gathering:
     """Calls back when all has come that comes at once.
 
     Args:
-        rows: How many have come by now.
-        ready: Called then; `begin` plans the next time.
         clock: Gives the time in seconds.
     """
 
-    def __init__(
-        self,
-        rows: Callable[[], int],
-        ready: Callable[[], None],
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self._rows = rows
-        self._ready = ready
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._seen = self._last = 0
         self._latest = 0.0
 
-    def begin(self) -> None:
-        """The first one has come; called once until all have."""
+    def begin(self, rows: Callable[[], int], ready: Callable[[], None]) -> None:
+        """The first one has come; called once until all have.
+
+        Args:
+            rows: How many have come by now.
+            ready: Called once all have.
+        """
         # Few behind many are most likely the first of as many.
         self._seen = 0 if self._last > _FEW else _FEW
         self._latest = self._clock() + _LONGEST_SECONDS
-        asyncio.get_running_loop().call_soon(self._look)
+        asyncio.get_running_loop().call_soon(self._look, rows, ready)
 
-    def _look(self) -> None:
-        rows = self._rows()
-        if self._seen < rows < _MANY and self._clock() < self._latest:
-            self._seen = rows
-            asyncio.get_running_loop().call_soon(self._look)
+    def _look(self, rows: Callable[[], int], ready: Callable[[], None]) -> None:
+        found = rows()
+        if self._seen < found < _MANY and self._clock() < self._latest:
+            self._seen = found
+            asyncio.get_running_loop().call_soon(self._look, rows, ready)
         else:
-            self._last = rows
-            self._ready()
+            self._last = found
+            ready()

@@ -82,7 +82,7 @@ class ModelQueue:
         self._kinds = ""
         self._is_mixed = False
         self._flush_planned = False
-        self._gathering = Gathering(lambda: self._rows, self._flush, clock)
+        self._gathering = Gathering(clock)
         self._in_flight: list[Waiting] = []
         self._worker: ThreadPoolExecutor | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -140,7 +140,7 @@ class ModelQueue:
         self._rows += rows.count
         if not self._flush_planned and not self._in_flight:
             self._flush_planned = True
-            self._gathering.begin()
+            self._gathering.begin(lambda: self._rows, self._flush)
         return waiting
 
     def give_up(self, waiting: Waiting) -> None:

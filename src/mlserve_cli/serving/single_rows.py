@@ -69,14 +69,14 @@ class SingleRows:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._turns: dict[Endpoint, _Turn] = {}
-        self._gathering = Gathering(self._count, self._answer, gateway.clock)
+        self._gathering = Gathering(gateway.clock)
 
     def add(self, endpoint: "Endpoint", asker: Asker, body: bytes) -> None:
         """Takes a request for which `may_be_single` holds; it is answered with those beside it."""
         turn = self._turns.get(endpoint)
         if turn is None:
             if not self._turns:
-                self._gathering.begin()
+                self._gathering.begin(self._count, self._answer)
             turn = self._turns[endpoint] = _Turn([], [])
         turn.askers.append(asker)
         turn.bodies.append(body)
