@@ -8,7 +8,6 @@ for those who are still missing, looking again and again, brings no more.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 
 # For so few rows another look costs more than it brings, and of so many a call is cheap for each.
@@ -24,7 +23,7 @@ class Gathering:
         clock: Gives the time in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._seen = self._last = 0
         self._latest = 0.0

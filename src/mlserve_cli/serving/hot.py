@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from mlserve_cli.serving.transport import Shared
 
 _LOGGER = logging.getLogger("mlserve")
-# With one of these a request is not plain, and all fields that matter here.
+# With one of these a request is not plain.
 _NOT_PLAIN = frozenset({b"expect", b"upgrade", b"transfer-encoding", b"te"})
+# Header fields that change what is done.
 NOTED = frozenset(
     {
         *(*MEANINGFUL_HEADERS, *KEY_HEADERS, *NAMING_HEADERS, *_NOT_PLAIN),
