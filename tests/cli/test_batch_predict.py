@@ -76,11 +76,11 @@ def test_slow_models_have_large_blocks_and_fast_ones_copies_of_the_process(
     for rows, seconds in ((None, 1e-7), (None, 1e-5), (1000, 1e-5), (None, 1e-3)):
         measured(monkeypatch, FastestCall(rows, seconds))
         run()
-        found.append((options[-1].block_bytes >> 20, options[-1].forks))
-    assert found == [(1, True), (2, False), (1, False), (1, False)]
+        found.append((options[-1].block_bytes / 2**20, options[-1].forks))
+    assert found == [(1, True), (1.5, False), (1, False), (1, False)]
     measured(monkeypatch, None)
     run()
-    assert (options[-1].block_bytes >> 20, options[-1].forks) == (1, True)
+    assert (options[-1].block_bytes / 2**20, options[-1].forks) == (1, True)
 
 
 def test_blocks_are_scored_by_as_many_as_there_are_processors_unless_asked_otherwise(

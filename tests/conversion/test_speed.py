@@ -2,7 +2,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlserve_cli.conversion.speed import ROWS, measure_speed
+from mlserve_cli.conversion.speed import ROWS, measure_speed, mixed
+from mlserve_cli.errors import SignatureError
 from mlserve_cli.inference.predictor import Engine, Prediction
 from mlserve_cli.signature import Column, Signature, Task
 
@@ -60,9 +61,40 @@ def test_numbers_of_rows_that_take_too_long_are_left_out() -> None:
     assert max(slow.sizes) == 100
 
 
-def test_rows_of_columns_are_repeated() -> None:
+def test_columns_are_as_long_as_is_asked_for() -> None:
     clock = Clock()
     timed = Timed(clock, 1e-6)
     batch = {"a": np.array(["x", "y"], dtype=object)}
     measure_speed(timed, timed, batch, clock=clock, seconds=1.0)
     assert set(timed.sizes) == set(ROWS)
+
+
+class Picky(Timed):
+    """Takes rows whose values are equal alone."""
+
+    def predict(self, batch: "Batch", *, probabilities: bool = False) -> Prediction:
+        assert isinstance(batch, np.ndarray)
+        if (batch[:, 0] != batch[:, 1]).any():
+            raise SignatureError("The row is unlike those that are known.")
+        return super().predict(batch)
+
+
+def test_rows_are_repeated_where_mixed_ones_are_refused() -> None:
+    clock = Clock()
+    picky = Picky(clock, 1e-6)
+    measure_speed(picky, picky, np.array([[1.0, 1.0], [2.0, 2.0]]), clock=clock, seconds=1.0)
+    assert set(picky.sizes) == set(ROWS)
+
+
+def test_more_rows_are_made_of_the_values_of_each_column() -> None:
+    few = np.arange(40.0).reshape(20, 2)
+    many = mixed(few, 1_000)
+    assert isinstance(many, np.ndarray)
+    np.testing.assert_array_equal(many[:20], few)
+    for made, known in zip(many.T, few.T, strict=True):
+        assert set(made) == set(known)
+    assert len(np.unique(many, axis=0)) > 300
+    np.testing.assert_array_equal(mixed(few, 3), few[:3])
+    by_column = mixed({"a": few[:, 0], "b": few[:, 1].astype(object)}, 50)
+    assert isinstance(by_column, dict)
+    assert [(len(one), one.dtype) for one in by_column.values()] == [(50, float), (50, object)]

@@ -1,7 +1,8 @@
 """Memory that goes back to the system as soon as it is free."""
 
+import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 
@@ -18,6 +19,13 @@ def frugal_memory() -> Iterator[None]:
         yield
     finally:
         pa.set_memory_pool(before)
+
+
+def return_freed_memory() -> None:
+    """Gives back what the C library keeps, such as 20 MB after a forest of 6 MB was loaded."""
+    # Only glibc can be asked to.
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _pool() -> pa.MemoryPool:

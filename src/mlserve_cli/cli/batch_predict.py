@@ -59,7 +59,7 @@ class TableFormat(StrEnum):
 _ROWS_PER_BLOCK = 10_000
 # Reading and writing, which one thread does for all, would not keep more busy.
 _MOST_THREADS = 4
-_LARGE_BLOCK_BYTES = 1 << 21
+_LARGE_BLOCK_BYTES = 3 << 19
 
 
 class EngineChoice(StrEnum):
@@ -146,7 +146,7 @@ def batch_predict(
             min=1,
             metavar="N",
             help="Rows per call of the model, at the most. Default: as many as convert-onnx has "
-            "measured to be fastest; a whole block, 1 or 2 MiB, where larger calls are as fast.",
+            "measured to be fastest; a whole block, 1 or 1.5 MiB, where larger calls are as fast.",
         ),
     ] = None,
     threads: Annotated[
@@ -210,6 +210,7 @@ def batch_predict(
         from mlserve_cli.batch import BatchOptions, estimate_rows
         from mlserve_cli.batch import OnError as BatchOnError
         from mlserve_cli.batch import Output as BatchOutput
+        from mlserve_cli.batch.memory import return_freed_memory
         from mlserve_cli.batch.threads import usable_processors
         from mlserve_cli.inference.predictor import Engine
         from mlserve_cli.serialization.engine_choice import choose_engine, fastest_call
@@ -221,14 +222,23 @@ def batch_predict(
         reason = "asked for"
         found = find_model(model, models=models)
         chosen = None if engine is EngineChoice.AUTO else Engine(engine)
+        total_rows = estimate_rows(source)
         if chosen is None:
-            choice = choose_engine(found, batch_rows or _ROWS_PER_BLOCK, estimate_rows(source))
+            choice = choose_engine(found, batch_rows or _ROWS_PER_BLOCK, total_rows)
             chosen, reason = choice.engine, choice.reason
         call = fastest_call(found, chosen)
         if call is not None:
             batch_rows = batch_rows or call.rows
         if dask is None:
-            predictor = load_predictor(model, engine=chosen, models=models, trust=trust or ())
+            predictor = load_predictor(
+                model,
+                engine=chosen,
+                rows_per_call=batch_rows or _ROWS_PER_BLOCK,
+                total_rows=total_rows,
+                models=models,
+                trust=trust or (),
+            )
+            return_freed_memory()
             predict = _local(source, predictor)
         else:
             predict = _on_cluster(dask, model, chosen, models, trust or ())

@@ -159,7 +159,7 @@ def speed_table(speeds: "tuple[Speed, ...]") -> "RenderableType":
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("rows per call", "estimator", "ONNX Runtime", "ratio"):
+    for heading in ("rows per call", "estimator", "ONNX", "ratio"):
         table.add_column(heading, justify="right")
     for speed in speeds:
         table.add_row(

@@ -51,6 +51,11 @@ def plain_columns(
     return _plain_columns(learn(estimator, signature), signature, rows, random)
 
 
+def plain_rows(estimator: Any, signature: Signature) -> "Batch":
+    """The plain rows alone, as the signature lays them out."""
+    return _batch(plain_columns(estimator, signature), signature)
+
+
 def _plain_columns(
     learnt: Learnt, signature: Signature, rows: int, random: np.random.Generator
 ) -> "dict[str, NDArray[Any]]":

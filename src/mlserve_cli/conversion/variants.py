@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.conversion.parity import ParityReport
 from mlserve_cli.conversion.result import Precision, Variant
-from mlserve_cli.conversion.speed import median_seconds, resized
+from mlserve_cli.conversion.speed import median_seconds
 from mlserve_cli.conversion.verification import Remembered, Rows, verify
 from mlserve_cli.conversion.writing import write_model
 from mlserve_cli.errors import MlserveError
@@ -111,7 +111,7 @@ def _times(predictors: list[OnnxPredictor], rows: Rows) -> list[dict[int, float]
     """Seconds per call of each predictor, by rows per call."""
     times: list[dict[int, float]] = [{} for _ in predictors]
     for count in TIMED_ROWS:
-        found = median_seconds(predictors, resized(rows.batches[0], count), _TIMING_SECONDS)
+        found = median_seconds(predictors, rows.batches[0], count, _TIMING_SECONDS)
         for entry, seconds in zip(times, found, strict=True):
             entry[count] = seconds
     return times

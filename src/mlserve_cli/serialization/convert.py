@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from mlserve_cli.conversion.files import save_onnx
 from mlserve_cli.conversion.outputs import has_label
 from mlserve_cli.conversion.parity import RowSource
 from mlserve_cli.conversion.result import Conversion, Options
-from mlserve_cli.conversion.speed import measure_speed
+from mlserve_cli.conversion.sampling import plain_rows
+from mlserve_cli.conversion.speed import Speed, measure_speed
 from mlserve_cli.errors import MlserveError, SignatureError, UsageError
 from mlserve_cli.inference.describe import describe_estimator, input_frame, plausible_row
 from mlserve_cli.inference.estimator import EstimatorPredictor
@@ -99,14 +101,19 @@ def onnx_payload(
 ) -> OnnxPayload:
     """What a manifest says of a conversion; measures the speed of both engines."""
     signature = conversion.signature
-    onnx = OnnxPredictor(conversion.model, signature)
-    batch = plausible_row(signature) if rows is None else to_batch(rows, signature)
-    try:
-        speeds = measure_speed(EstimatorPredictor(estimator, signature), onnx, batch)
-    except MlserveError:
-        # A made-up row may be refused, and a model that was asked for without its label has no
+    onnx = OnnxPredictor(conversion.model, signature, many_rows=True)
+    right = EstimatorPredictor(estimator, signature)
+    if rows is None:
+        batches = [plain_rows(estimator, signature), plausible_row(signature)]
+    else:
+        batches = [to_batch(rows, signature)]
+    speeds: tuple[Speed, ...] = ()
+    for batch in batches:
+        # Made-up rows may be refused, and a model that was asked for without its label has no
         # prediction to be timed.
-        speeds = ()
+        with suppress(MlserveError):
+            speeds = measure_speed(right, onnx, batch)
+            break
     return OnnxPayload(
         parity=conversion.parity,
         precision=conversion.precision,

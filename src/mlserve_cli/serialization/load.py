@@ -17,6 +17,9 @@ from mlserve_cli.serialization.repository import Artifact
 if TYPE_CHECKING:
     from mlserve_cli.signature import Signature
 
+# Fewer rows are done before what makes ready for many has paid.
+_JOB_ROWS = 100_000
+
 
 def load_model(
     model: str | Path | None = None,
@@ -58,8 +61,9 @@ def load_predictor(
     Args:
         model: See `load_model`.
         engine: Where scoring runs; None takes what `choose_engine` chooses.
-        rows_per_call: How many rows will be scored at once, for that choice.
-        total_rows: How many rows there will be, for that choice.
+        rows_per_call: How many rows will be scored at once, for that choice, and for what is made
+            ready to score many.
+        total_rows: How many rows there will be, for the same.
         models: Folder of the model repository.
         trust: Types to load although mlserve does not know them, as `module.Name`.
 
@@ -71,9 +75,10 @@ def load_predictor(
     wanted = engine or choose_engine(found, rows_per_call, total_rows).engine
     onnx = _onnx_file(found) if wanted is Engine.ONNX else None
     if onnx is not None:
-        from mlserve_cli.inference.onnx import OnnxPredictor
+        from mlserve_cli.inference.onnx import MANY_ROWS, OnnxPredictor
 
-        return OnnxPredictor(onnx, _known_signature(found))
+        many_rows = rows_per_call >= MANY_ROWS and (total_rows or _JOB_ROWS) >= _JOB_ROWS
+        return OnnxPredictor(onnx, _known_signature(found), many_rows=many_rows)
     if engine is Engine.ONNX:
         raise UsageError(
             f"{_label(found)} holds no ONNX model.",

@@ -17,6 +17,9 @@ from mlserve_cli.serialization.repository import Artifact
 if TYPE_CHECKING:
     from mlserve_cli.inference.predictor import Predictor
 
+# About what a block of a part of the input holds.
+_ROWS_PER_CALL = 10_000
+
 
 class ModelUnseenError(EngineError):
     """A worker sees no model of that digest."""
@@ -61,7 +64,9 @@ class Shipment:
             )
         for place in (self.path, *others):
             if _digest(place) == self.digest:
-                return load_predictor(place, engine=self.engine, trust=self.trust)
+                return load_predictor(
+                    place, engine=self.engine, rows_per_call=_ROWS_PER_CALL, trust=self.trust
+                )
         raise ModelUnseenError(f"{self.path} is not the model {self.digest[:16]} that was sent.")
 
     def content(self) -> dict[str, bytes]:

@@ -1,0 +1,1 @@
+"""Ensembles of small trees, scored without ONNX Runtime where there are many rows."""
