@@ -13,13 +13,11 @@ from mlserve_cli.inference.trees.ensemble import Mode, Trees
 FEATURES = 3
 SPLITS = st.sampled_from([-1e300, -2.0, -1.0, -0.0, 0.5, 1.0, np.nextafter(1.0, 2), 3.0, np.inf])
 VALUES = st.one_of(SPLITS, st.floats(width=64), st.sampled_from([np.nan, -np.inf, 2.0, 2.5]))
-SETS = st.lists(st.integers(-2, 4), min_size=1, max_size=4, unique=True)
 NODES = st.tuples(
     st.integers(0, FEATURES - 1),
     SPLITS,
     st.sampled_from(list(Mode)),
     st.booleans(),
-    SETS,
     st.integers(0, 2**32),
 )
 SHAPES = st.lists(NODES, min_size=1, max_size=MOST_LEAVES - 1)
@@ -29,21 +27,18 @@ def ensemble(shapes: list[list[Any]], targets: int, dtype: type) -> Trees:
     """Each tree grows by nodes that take the place of one of its leaves."""
     roots, target = [], []
     columns: list[tuple[int, float, Mode, bool]] = []
-    members: dict[int, np.ndarray] = {}
     child: list[list[int]] = []
     is_leaf: list[list[bool]] = []
     leaves = 0
     for number, shape in enumerate(shapes):
         roots.append(len(columns))
         ends: list[tuple[int, int]] = []
-        for feature, split, mode, missing, known, place in shape:
+        for feature, split, mode, missing, place in shape:
             node = len(columns)
             if ends:
                 parent, side = ends.pop(place % len(ends))
                 child[parent][side], is_leaf[parent][side] = node, False
             columns.append((feature, split, mode, missing))
-            if mode is Mode.MEMBER:
-                members[node] = np.array(known, np.float64)
             child.append([0, 0])
             is_leaf.append([True, True])
             ends += [(node, 0), (node, 1)]
@@ -60,7 +55,6 @@ def ensemble(shapes: list[list[Any]], targets: int, dtype: type) -> Trees:
         np.array(missing),
         np.array(child).T,
         np.array(is_leaf).T,
-        members,
         np.random.default_rng(leaves).normal(size=leaves).astype(dtype),
         np.array(target),
         targets,
@@ -70,12 +64,9 @@ def ensemble(shapes: list[list[Any]], targets: int, dtype: type) -> Trees:
 def goes_true(trees: Trees, node: int, value: float) -> bool:
     if np.isnan(value):
         return bool(trees.missing_true[node])
-    match trees.mode[node]:
-        case Mode.LESS_OR_EQUAL:
-            return bool(value <= trees.split[node])
-        case Mode.LESS:
-            return bool(value < trees.split[node])
-    return bool(np.isin(value, trees.members[node]))
+    if trees.mode[node] == Mode.LESS:
+        return bool(value < trees.split[node])
+    return bool(value <= trees.split[node])
 
 
 def walked(trees: Trees, rows: np.ndarray) -> np.ndarray:
@@ -109,9 +100,7 @@ def test_the_leaves_are_those_of_a_walk(
 
 def chain(leaves: int) -> list[Any]:
     """A tree that is as deep as it can be."""
-    return [
-        (k % FEATURES, float(k), Mode.LESS_OR_EQUAL, False, [0], 1 + k) for k in range(leaves - 1)
-    ]
+    return [(k % FEATURES, float(k), Mode.LESS_OR_EQUAL, False, 1 + k) for k in range(leaves - 1)]
 
 
 @pytest.mark.parametrize("leaves", [2, 8, 9, 16, 17, 32, 33, 63, 64])
@@ -126,7 +115,7 @@ def test_so_many_trees_that_their_tables_are_parted() -> None:
     shapes = [
         [
             (int(random.integers(FEATURES)), float(random.normal()), Mode.LESS_OR_EQUAL,
-             bool(random.integers(2)), [0], int(random.integers(1_000)))
+             bool(random.integers(2)), int(random.integers(1_000)))
             for _ in range(31)
         ]
         for _ in range(300)

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -36,6 +36,7 @@ from mlserve_cli.conversion.writing import write_model
 from mlserve_cli.inference.describe import describe_estimator
 from mlserve_cli.inference.frames import to_batch
 from mlserve_cli.inference.onnx import MANY_ROWS, OnnxPredictor, create_session
+from mlserve_cli.inference.trees.ensemble import Trees
 from mlserve_cli.inference.trees.graph import TreeGraph
 from mlserve_cli.inference.trees.sorted_rows import SortedRows
 from mlserve_cli.inference.trees.trial import fastest
@@ -63,9 +64,6 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
     ),
     "histogram, Poisson": (
         HistGradientBoostingRegressor(loss="poisson", max_iter=20), MISSING, np.abs(AMOUNT)
-    ),
-    "histogram, categories": (
-        HistGradientBoostingClassifier(max_iter=30, categorical_features=[4]), MISSING, TWO
     ),
     "histogram of many trees": (
         HistGradientBoostingRegressor(max_iter=400, early_stopping=False), MISSING, AMOUNT
@@ -310,7 +308,30 @@ def test_few_rows_are_scored_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [2_000]
 
 
-def test_a_model_without_trees_has_no_other_way() -> None:
-    estimator = LogisticRegression().fit(NUMBERS[:, :2], TWO)
-    model = write_model(estimator, describe_estimator(estimator), Options())
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(max_iter=5),
+        # Sets of categories, for which 3.5 may be 3, or not.
+        HistGradientBoostingClassifier(max_iter=30, categorical_features=[4]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_other_models_have_no_other_way(estimator: Any) -> None:
+    fitted = estimator.fit(NUMBERS[:, :5], TWO)
+    model = write_model(fitted, describe_estimator(fitted), Options())
     assert all_ways(model)[1] == []
+
+
+@pytest.mark.parametrize(("mode", "split"), [(6, 1.0), (3, 1.0), (1, -np.inf), (0, np.nan)])
+def test_nodes_that_compare_otherwise_are_refused(mode: int, split: float) -> None:
+    node = helper.make_node(
+        "TreeEnsemble",
+        ["x"],
+        ["y"],
+        tree_roots=[0],
+        nodes_modes=numpy_helper.from_array(np.array([mode], np.uint8)),
+        nodes_splits=numpy_helper.from_array(np.array([split])),
+    )
+    with pytest.raises(ValueError, match="compare"):
+        Trees.of_node(node)

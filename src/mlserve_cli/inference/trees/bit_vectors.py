@@ -102,7 +102,7 @@ class _Group:
         nodes = np.flatnonzero(np.isin(places.tree, members))
         self._features = np.unique(trees.feature[nodes])
         parts = [nodes[trees.feature[nodes] == feature] for feature in self._features]
-        points = [_points(trees, part) for part in parts]
+        points = [np.unique(_lasts(trees, part)) for part in parts]
         self._grid = Grid(points)
         self._table = np.concatenate([
             _table(trees, places, part, known, members, word)
@@ -150,16 +150,10 @@ def _word(leaves: "NDArray[np.int64]") -> "np.dtype[np.unsignedinteger[Any]]":
     return next(word for word in _WORDS if word.itemsize * 8 >= leaves.max())
 
 
-def _points(trees: Trees, nodes: "NDArray[np.int64]") -> "NDArray[np.float64]":
-    """The last values of the intervals within which nodes do not part values."""
-    split, mode = trees.split[nodes], trees.mode[nodes]
-    members = [trees.members[node] for node in nodes[mode == Mode.MEMBER].tolist()]
-    alone = np.concatenate([*members, split[mode == Mode.LESS]])
-    return np.unique(
-        np.concatenate([
-            split[mode == Mode.LESS_OR_EQUAL], np.nextafter(alone, -np.inf), *members
-        ])
-    )  # fmt: skip
+def _lasts(trees: Trees, nodes: "NDArray[np.int64]") -> "NDArray[np.float64]":
+    """The last value that goes to the true side of each node."""
+    splits = trees.split[nodes]
+    return np.where(trees.mode[nodes] == Mode.LESS, np.nextafter(splits, -np.inf), splits)
 
 
 def _table(
@@ -188,15 +182,10 @@ def _table(
     # Without the leaves on the true side; the first leaf of a tree is the highest bit.
     below, behind = (everything >> at[nodes].astype(word) for at in (places.first, places.middle))
     rests = everything & ~below | behind
-    splits = trees.split[nodes]
-    lasts = np.where(trees.mode[nodes] == Mode.LESS, np.nextafter(splits, -np.inf), splits)
-    ends = np.searchsorted(points, lasts, "right")
+    ends = np.searchsorted(points, _lasts(trees, nodes), "right")
     for node, end, rest in zip(nodes.tolist(), ends.tolist(), rests, strict=True):
         tree = left[places.tree[node] - members.start]
-        if node in trees.members:
-            tree[:-1][~np.isin(np.append(points, np.inf), trees.members[node])] &= rest
-        else:
-            tree[end:-1] &= rest
+        tree[end:-1] &= rest
         if not trees.missing_true[node]:
             tree[-1] &= rest
     return np.ascontiguousarray(left.T)

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 class Mode(IntEnum):
-    """When a value goes to the true side of a node, by ONNX's number."""
+    """When a value goes to the true side of a node, by ONNX's number.
+
+    Nodes that look whether a value is in a set are left to ONNX Runtime, which cuts off what is
+    behind the decimal point for some sets, and not for others.
+    """
 
     LESS_OR_EQUAL = 0
     LESS = 1
-    MEMBER = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,6 @@ class Trees:
         missing_true: Whether missing values go to its true side.
         child: Node or leaf on its true and on its false side, shape `(2, nodes)`.
         is_leaf: Which of the two it is, shape `(2, nodes)`.
-        members: Of nodes that look whether a value is in a set: its values.
         weight: What a leaf adds, in the type in which weights are added up.
         target: Column of the result that it is added to.
         targets: How many columns the result has.
@@ -47,7 +49,6 @@ class Trees:
     missing_true: "NDArray[np.bool_]"
     child: "NDArray[np.int64]"
     is_leaf: "NDArray[np.bool_]"
-    members: "dict[int, NDArray[np.float64]]"
     weight: "NDArray[np.floating[Any]]"
     target: "NDArray[np.int64]"
     targets: int
@@ -57,26 +58,29 @@ class Trees:
         """The trees of a `TreeEnsemble`.
 
         Raises:
-            ValueError: It compares, or adds up, in another way than those of our own converter.
+            ValueError: It compares with a set, or otherwise than our own converter's.
         """
         attributes = {entry.name: _value(entry) for entry in node.attribute}
         mode = attributes["nodes_modes"]
         sums = attributes.get("aggregate_function", 1) == 1
         if not sums or attributes.get("post_transform", 0) or not np.isin(mode, list(Mode)).all():
-            raise ValueError(f"The trees of {node.name} are not of our own kind.")
+            raise ValueError(f"The trees of {node.name} compare or add up in another way.")
+        splits = attributes["nodes_splits"].astype(np.float64)
+        # No value is below, and none is the last one below.
+        if np.isnan(splits).any() or (np.isneginf(splits) & (mode == Mode.LESS)).any():
+            raise ValueError(f"The trees of {node.name} compare with what has no order.")
         feature = attributes["nodes_featureids"]
         sides = ("true", "false")
         return cls(
             roots=attributes["tree_roots"],
             feature=feature,
-            split=attributes["nodes_splits"].astype(np.float64),
+            split=splits,
             mode=mode,
             missing_true=np.asarray(
                 attributes.get("nodes_missing_value_tracks_true", np.zeros(feature.size)), np.bool_
             ),
             child=np.array([attributes[f"nodes_{side}nodeids"] for side in sides]),
             is_leaf=np.array([attributes[f"nodes_{side}leafs"] for side in sides], np.bool_),
-            members=_members(mode, attributes.get("membership_values")),
             weight=attributes["leaf_weights"],
             target=attributes["leaf_targetids"],
             targets=attributes["n_targets"],
@@ -96,15 +100,6 @@ def _value(attribute: "AttributeProto") -> Any:
         return np.fromiter(attribute.ints, np.int64, len(attribute.ints))
     value = helper.get_attribute_value(attribute)
     return numpy_helper.to_array(value) if isinstance(value, TensorProto) else value
-
-
-def _members(mode: "NDArray[np.uint8]", values: Any) -> "dict[int, NDArray[np.float64]]":
-    nodes = np.flatnonzero(mode == Mode.MEMBER).tolist()
-    if not nodes:
-        return {}
-    # Sets of each node in order, parted by NaN.
-    sets = np.split(values.astype(np.float64), np.flatnonzero(np.isnan(values)))
-    return {node: one[~np.isnan(one)] for node, one in zip(nodes, sets, strict=False)}
 
 
 class Places:

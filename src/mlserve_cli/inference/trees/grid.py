@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Cells of equal width for each point of the column that has most, and the most cells of a column.
-# 256 points at quantiles of a normal distribution then have one of their own for the most part.
+# Cells of equal width for each point of the column that has most, the most cells of a column, and
+# of all. 256 points at quantiles of a normal distribution mostly have one of their own then.
 _CELLS_OF_A_POINT = 8
 _MOST_CELLS = 2_048
+_MOST_CELLS_OF_ALL = 1 << 16
 # Columns with more points in some cell are searched by halving, which takes five times as long.
 _POINTS_OF_A_CELL = 2
 
@@ -33,7 +34,11 @@ class Grid:
 
     def __init__(self, points: "Sequence[NDArray[np.float64]]") -> None:
         counts = np.array([some.size for some in points])
-        self._count = min(int(counts.max()) * _CELLS_OF_A_POINT, _MOST_CELLS)
+        self._count = min(
+            int(counts.max()) * _CELLS_OF_A_POINT,
+            _MOST_CELLS,
+            max(1, _MOST_CELLS_OF_ALL // len(points)),
+        )
         starts = np.cumsum(counts + 2) - counts - 2
         self._missing = (starts + counts + 1)[:, None]
         self._low = np.array([some[0] for some in points])[:, None]
