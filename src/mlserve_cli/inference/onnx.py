@@ -28,7 +28,7 @@ _REFUSAL = "out of data bounds"
 # From so many rows on, what is made ready for many may pay.
 MANY_ROWS = 200
 # To take a larger model apart takes seconds, and four times its memory for as long.
-_LARGE_MODEL_BYTES = 1 << 26
+_LARGE_MODEL_BYTES = 1 << 25
 
 # Up to so many rows are copied sooner than ONNX Runtime is called once more.
 _FEW_ROWS = 1_000

@@ -194,8 +194,20 @@ def test_large_trees_are_given_sorted_rows(name: str, precision: Precision) -> N
     assert check_the_same(*LARGE[name], precision) == [SortedRows]
 
 
+def test_the_tables_of_all_nodes_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlserve_cli.conversion.ensemble._CACHED_NODES", 3_000)
+    estimator = HistGradientBoostingRegressor(max_iter=400, early_stopping=False)
+    estimator.fit(NUMBERS, AMOUNT)
+    model = write_model(estimator, describe_estimator(estimator), Options())
+    _, (trees,) = all_ways(model)
+    groups = sum(vectors.groups for _, _, vectors in trees._trees)
+    assert len(trees._trees) > 1
+    monkeypatch.setattr("mlserve_cli.inference.trees.ways.MOST_GROUPS", groups - 1)
+    assert [type(way) for way in all_ways(model)[1]] == [SortedRows]
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_small_and_large_trees_have_both() -> None:
+def test_small_trees_beside_large_ones_are_not_loaded_twice() -> None:
     estimator = VotingClassifier(
         [
             ("small", GradientBoostingClassifier(n_estimators=5)),
@@ -203,8 +215,7 @@ def test_small_and_large_trees_have_both() -> None:
         ],
         voting="soft",
     )
-    found = check_the_same(estimator, NUMBERS, NOISY, Precision.FLOAT64)
-    assert found == [TreeGraph, SortedRows]
+    assert check_the_same(estimator, NUMBERS, NOISY, Precision.FLOAT64) == [SortedRows]
 
 
 def test_rows_that_fall_on_the_same_sides_of_usual_splits_come_together() -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # So much of the tables of a group of trees stays in a usual second-level cache. A table has a row
 # for each interval and a column for each tree, so that it grows with the square of the trees.
 _TABLE_BYTES = 3 << 19
-# All of them together take some 30 MB, and half a second to be written.
-_MOST_GROUPS = 20
+# The groups of a model take some 30 MB together, and half a second to be written.
+MOST_GROUPS = 20
 # What so many rows need stays there as well.
 _ROWS = 1_000
 _WORDS = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64))
@@ -43,13 +43,14 @@ class BitVectors:
 
     Args:
         trees: The ensemble.
+        most_groups: How many groups its trees may have.
 
     Raises:
         ValueError: A tree has more leaves than `MOST_LEAVES`, or they add to several targets, or
             there are too many trees.
     """
 
-    def __init__(self, trees: Trees) -> None:
+    def __init__(self, trees: Trees, most_groups: int = MOST_GROUPS) -> None:
         # Where the leaves of large trees stand takes long to find out.
         most = -(-trees.weight.size // trees.roots.size)
         places = Places(trees) if most <= MOST_LEAVES else None
@@ -57,7 +58,7 @@ class BitVectors:
             raise ValueError(f"A tree has {most:,} leaves or more; {MOST_LEAVES} are the most.")
         targets = places.targets(trees)
         cuts = list(_cuts(places))
-        if len(cuts) > _MOST_GROUPS:
+        if len(cuts) > most_groups:
             raise ValueError(f"The tables of {trees.roots.size:,} trees would be too large.")
         self._dtype = trees.weight.dtype
         self._targets = trees.targets
@@ -66,6 +67,11 @@ class BitVectors:
             self._groups = [
                 _Group(trees, places, range(*cut), targets[slice(*cut)]) for cut in cuts
             ]
+
+    @property
+    def groups(self) -> int:
+        """How many groups its trees have."""
+        return len(self._groups)
 
     def score(self, x: "NDArray[np.floating[Any]]") -> "NDArray[np.floating[Any]]":
         """The sums of the weights, shape `(rows, targets)`.

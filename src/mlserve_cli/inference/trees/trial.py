@@ -1,6 +1,7 @@
 """The fastest of several ways to score a model, which the first rows show."""
 
 import time
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 # How many rows are tried, and how often in each way; the least time counts.
 _ROWS = 2_000
 _TURNS = 3
+_MOST_SECONDS = 0.2
 
 
 class Runner(Protocol):
@@ -56,16 +58,25 @@ def fastest(
         names: Names of outputs.
         feed: The inputs.
     """
-    expected = known.run(names, feed)
-    ways = [known]
-    ways += [one for one in others if all(map(_is_same, one.run(names, feed), expected))]
-    least = [float("inf")] * len(ways)
-    for _ in range(_TURNS):
-        for number, way in enumerate(ways):
-            started = time.perf_counter()
-            way.run(names, feed)
-            least[number] = min(least[number], time.perf_counter() - started)
-    return ways[least.index(min(least))]
+    started = time.perf_counter()
+    expected, seconds = _timed(known, names, feed)
+    least = [(seconds, known)]
+    for other in others:
+        found, seconds = _timed(other, names, feed)
+        if all(map(_is_same, found, expected)):
+            least.append((seconds, other))
+    for _ in range(_TURNS - 1):
+        # What takes long is told apart by its first turn.
+        if time.perf_counter() - started > _MOST_SECONDS:
+            break
+        least = [(min(seconds, _timed(way, names, feed)[1]), way) for seconds, way in least]
+    return min(least, key=itemgetter(0))[1]
+
+
+def _timed(way: Runner, names: "Sequence[str]", feed: "Feed") -> tuple[list[Any], float]:
+    started = time.perf_counter()
+    found = way.run(names, feed)
+    return found, time.perf_counter() - started
 
 
 def _is_same(one: "NDArray[Any]", other: "NDArray[Any]") -> bool:

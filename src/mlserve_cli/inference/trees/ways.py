@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from mlserve_cli.inference.trees.bit_vectors import BitVectors
+from mlserve_cli.inference.trees.bit_vectors import MOST_GROUPS, BitVectors
 from mlserve_cli.inference.trees.ensemble import Trees
 from mlserve_cli.inference.trees.graph import TreeGraph
 from mlserve_cli.inference.trees.part import names_read
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mlserve_cli.inference.trees.trial import Runner
 
 
+# What is behind the trees is loaded twice; trees of few leaves alone take less than that.
+_SMALL_MODEL_BYTES = 1 << 23
+
+
 def other_ways(model: bytes, session: "Runner", create: "CreateSession") -> "list[Runner]":
     """Ways to score a model that give the same results; none where it has no trees.
 
@@ -30,22 +34,21 @@ def other_ways(model: bytes, session: "Runner", create: "CreateSession") -> "lis
     proto = onnx.load_from_string(model)
     small: dict[str, BitVectors] = {}
     large: dict[str, list[Splits]] = {}
+    groups = MOST_GROUPS if len(model) <= _SMALL_MODEL_BYTES else 0
     for node in _first_trees(proto):
         try:
             trees = Trees.of_node(node)
         except ValueError:
             continue
         try:
-            small[node.output[0]] = BitVectors(trees)
+            vectors = small[node.output[0]] = BitVectors(trees, groups)
+            groups -= vectors.groups
         except ValueError:
             large.setdefault(node.input[0], []).append(Splits.of(trees))
-    ways: list[Runner] = []
-    if small:
-        ways.append(TreeGraph(proto, small, create))
     if large:
         source, splits = max(large.items(), key=lambda entry: len(entry[1]))
-        ways.append(SortedRows(proto, Splits.joined(splits), source, session, create))
-    return ways
+        return [SortedRows(proto, Splits.joined(splits), source, session, create)]
+    return [TreeGraph(proto, small, create)] if small else []
 
 
 def _first_trees(model: "ModelProto") -> "Iterator[NodeProto]":
