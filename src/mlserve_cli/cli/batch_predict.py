@@ -210,7 +210,6 @@ def batch_predict(
         from mlserve_cli.batch import BatchOptions, estimate_rows
         from mlserve_cli.batch import OnError as BatchOnError
         from mlserve_cli.batch import Output as BatchOutput
-        from mlserve_cli.batch.memory import return_freed_memory
         from mlserve_cli.batch.threads import usable_processors
         from mlserve_cli.inference.predictor import Engine
         from mlserve_cli.serialization.engine_choice import choose_engine, fastest_call
@@ -238,7 +237,6 @@ def batch_predict(
                 models=models,
                 trust=trust or (),
             )
-            return_freed_memory()
             predict = _local(source, predictor)
         else:
             predict = _on_cluster(dask, model, chosen, models, trust or ())
