@@ -122,6 +122,49 @@ def test_one_row_more_rows_and_errors_of_one_turn_get_their_own_answers(server: 
                 assert found.partition(END)[2] == expected.partition(END)[2]
 
 
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+@pytest.mark.parametrize("connection", [b"close", b"Close, other", b"keep-alive", b""])
+@pytest.mark.parametrize("body", [body_of(ROWS[0]), json.dumps({"features": ROWS}).encode(), b"{"])
+def test_who_wants_no_further_answers_is_answered_and_let_go(
+    server: Server, version: bytes, connection: bytes, body: bytes
+) -> None:
+    answers = []
+    for path in (PATH, f"{PATH}?slow"):
+        request = post(path, {}, body).replace(b"HTTP/1.1", b"HTTP/" + version)
+        if connection:
+            request = request.replace(b"\r\n", b"\r\nconnection: %b\r\n" % connection, 1)
+        with Client(server.port) as client:
+            # Twice, since what was seen before goes another way.
+            answers.append([client.ask(request).partition(ID)[0]])
+            if version == b"1.1" and connection in {b"keep-alive", b""}:
+                answers[-1].append(client.ask(request).partition(ID)[0])
+            else:
+                assert client.socket.recv(1) == b""
+    assert answers[0] == answers[1]
+    assert len(set(answers[0])) == 1
+
+
+def test_bodies_that_are_read_together_cannot_borrow_from_each_other(server: Server) -> None:
+    # As many rows in all as requests, by two that are one and one that is two.
+    halves = [b'{"features": [5.1, 3.5', b"1.4, 0.2]}"]
+    twice = b"%b,%b" % (body_of(ROWS[1]), body_of(ROWS[2]))
+    bodies = [body_of(ROWS[0])] * 12 + [twice, *halves, body_of(ROWS[2])]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(server.port)) for _ in bodies]
+        alone = [
+            one.ask(post(f"{PATH}?slow", {}, body))
+            for one, body in zip(clients, bodies, strict=True)
+        ]
+        for _ in range(5):
+            for one, body in zip(clients, bodies, strict=True):
+                one.socket.sendall(post(PATH, {}, body))
+            answers = [one.answer() for one in clients]
+            for answer, expected in zip(answers, alone, strict=True):
+                assert answer.partition(ID)[0] == expected.partition(ID)[0]
+    statuses = [answer.split()[1] for answer in answers]
+    assert statuses == [b"200"] * 12 + [b"400"] * 3 + [b"200"]
+
+
 UPGRADE = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
 
 

@@ -14,11 +14,17 @@ from tests.serving.conftest import FakePredictor
 from mlserve_cli.errors import MlserveError
 from mlserve_cli.serving import json_numbers
 from mlserve_cli.serving.exchange import LARGE_BODY_BYTES
-from mlserve_cli.serving.json_numbers import read_list, read_matrix, read_table, without
+from mlserve_cli.serving.json_numbers import (
+    read_list,
+    read_matrix,
+    read_table,
+    read_together,
+    without,
+)
 from mlserve_cli.serving.model import LoadedModel
 from mlserve_cli.serving.protocols.interface import InferenceProtocol
 from mlserve_cli.serving.protocols.mlflow import MlflowProtocol
-from mlserve_cli.serving.protocols.native import NativeProtocol
+from mlserve_cli.serving.protocols.native import NativeProtocol, read_single_rows
 from mlserve_cli.serving.protocols.tensorflow import TensorflowProtocol
 from mlserve_cli.serving.protocols.v2 import V2Protocol
 from mlserve_cli.signature import Column, DType, Signature, Task
@@ -220,6 +226,48 @@ def test_rows_are_as_wide_as_expected() -> None:
     assert read_matrix(b"[[1, 2], [3, 4]]", 2) == packed(1, 2, 3, 4)
     for text in (b"[[1,2],[3]]", b"[1,2]", b"[[1,[2]]]", b"[[[1,2]]]", b"5"):
         assert read_matrix(text, 2) is None
+
+
+BEGINNING = b'{"features": ['
+# Parts of bodies that could be taken for others' where they are read as one.
+SLY = [
+    *(b"1,2]},", b"1,2],[", b'1,2]},{"features": [', b'1,2]}\n{"features": [', b'","', b'"],["'),
+    *(b"", b"1", b"1,", b",2", b"3,4]", b"]", b"[", b"]}", b"[]", b'"', b"{}", b"1,2,3", b"[2]"),
+    *(b"null,1", b"1e999,2", b"1,\n2", b"\\", b"NaN,1", b'1,2],"rows": [', b"1,2]]", b"[[1,2"),
+]
+plain_rows = st.lists(numbers, min_size=2, max_size=2).map(lambda row: ", ".join(row).encode())
+bodies = st.one_of(
+    plain_rows.map(lambda row: b"%b%b]}" % (BEGINNING, row)),
+    st.lists(st.sampled_from(SLY) | plain_rows, max_size=3).map(
+        lambda parts: b"%b%b]}" % (BEGINNING, b"".join(parts))
+    ),
+    st.lists(st.sampled_from([BEGINNING, b"]}", *SLY]), max_size=4).map(b"".join),
+)
+
+
+@given(st.lists(bodies, min_size=1, max_size=6))
+@example([BEGINNING + b'1,2]},{"features": [3,4]}', BEGINNING + b"5", b"6]}"])
+@example([BEGINNING + b"1,2],[3,4]}", b"]}"])
+@example([BEGINNING + b"1,2]", b"}" + BEGINNING + b"3,4]}"])
+@example([BEGINNING + b'1,"]}', BEGINNING + b'",2]}'])
+@example([BEGINNING + b"1]}", BEGINNING + b"2,3,4]}"])
+@example([BEGINNING + b"1,[2]]}"])
+@example([b"!" + BEGINNING[1:] + b"1,2]}"])
+@example([BEGINNING + b"1,2]]", BEGINNING + b"1,2}}"])
+def test_texts_read_together_are_those_that_are_rows_alone(texts: list[bytes]) -> None:
+    found = read_together(texts, BEGINNING, 2)
+    alone = read_single_rows(MODELS[0].reader, texts)
+    if found is not None:
+        assert found == b"".join(one for one in alone if one is not None)
+        assert None not in alone
+
+
+@given(st.lists(st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2), min_size=1))
+def test_rows_as_clients_write_them_are_read_together(rows: list[tuple[float, float]]) -> None:
+    texts = [json.dumps({"features": row}).encode() for row in rows]
+    assert read_together(texts, BEGINNING, 2) == packed(*[one for row in rows for one in row])
+    texts = [msgspec.json.encode({"features": row}) for row in rows]
+    assert read_together(texts, b'{"features":[', 2) is not None
 
 
 def test_large_texts_are_left_to_those_who_read_them_in_pieces() -> None:

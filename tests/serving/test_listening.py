@@ -1,13 +1,16 @@
 """Who has connected is served; who comes to a door that is about to close is not let in half."""
 
+import asyncio
+import contextlib
 import socket
 import sys
 import time
 
 import pytest
+import uvloop
 from tests.serving.conftest import Serve, Trained
 
-from mlserve_cli.serving.listening import bind, ignore_newcomers
+from mlserve_cli.serving.listening import accepting_sockets, bind, ignore_newcomers
 
 _CLIENT_SECONDS = 0.3
 
@@ -45,6 +48,50 @@ def test_who_is_ignored_finds_the_next_one_who_listens() -> None:
         with accepted:
             client.sendall(b"question")
             assert accepted.recv(64) == b"question"
+
+
+def test_who_takes_clients_blocks_nobody_else_who_does() -> None:
+    with bind("127.0.0.1", 0) as listener, contextlib.ExitStack() as stack:
+        inherited = stack.enter_context(listener.dup())
+        first = accepting_sockets(listener)
+        # Another process starts.
+        others = accepting_sockets(inherited)
+        for accepting in (*first, *others):
+            stack.enter_context(accepting)
+            with pytest.raises(BlockingIOError):
+                accepting.accept()
+
+
+def test_an_event_loop_with_long_turns_takes_many_clients_in_each() -> None:
+    clients, taken_after = 32, []
+    turns = 0
+
+    class Door(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            taken_after.append(turns)
+            transport.close()
+
+    async def serve_in_long_turns(listener: socket.socket) -> None:
+        nonlocal turns
+        loop = asyncio.get_running_loop()
+        sockets = accepting_sockets(listener)
+        doors = [await loop.create_server(Door, sock=accepting) for accepting in sockets]
+        while len(taken_after) < clients:
+            turns += 1
+            time.sleep(0.005)
+            await asyncio.sleep(0)
+            assert turns < 10 * clients
+        for door in doors:
+            door.close()
+            await door.wait_closed()
+
+    with bind("127.0.0.1", 0) as listener, contextlib.ExitStack() as stack:
+        for _ in range(clients):
+            stack.enter_context(socket.create_connection(listener.getsockname(), timeout=30))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve_in_long_turns(listener))
+    # From one socket they would be taken one by one, in 32 turns.
+    assert max(taken_after) - min(taken_after) <= 4
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can ignore them")

@@ -18,6 +18,7 @@ from mlserve_cli.inference.predictor import Engine
 from mlserve_cli.serving.exchange import Call, Reply
 from mlserve_cli.serving.model import LoadedModel
 from mlserve_cli.serving.refusals import DeadlineError, OverloadedError
+from mlserve_cli.serving.rows import Rows
 from mlserve_cli.serving.scheduling import Limits, Scheduler
 from mlserve_cli.serving.scoring import Scored, Wanted, score
 
@@ -96,11 +97,17 @@ def test_an_answer_is_the_same_to_the_last_bit_whoever_else_asks(trained: Traine
     model = trained.load("iris", Engine.ONNX)
     wanted = Wanted.LABELS | Wanted.PROBABILITIES
     parts = [call(model, row).rows for row in trained.flowers.tolist()]
-    alone = [score(model, [part], wanted, 1_000).probability_list[0] for part in parts]
+
+    def probabilities(rows: list[Rows]) -> list[list[float]]:
+        found = score(model, rows, wanted, 1_000).probabilities
+        assert found is not None
+        rows_of_floats: list[list[float]] = found.tolist()
+        return rows_of_floats
+
+    alone = [probabilities([part])[0] for part in parts]
     for size in (2, 3, 5, 32, 33, 150):
         groups = [parts[start : start + size] for start in range(0, len(parts), size)]
-        scored = [score(model, group, wanted, 1_000).probability_list for group in groups]
-        assert [row for group in scored for row in group] == alone
+        assert [row for group in groups for row in probabilities(group)] == alone
 
 
 def test_only_requests_for_the_same_outputs_are_merged(fake: type[FakePredictor]) -> None:

@@ -50,6 +50,9 @@ class RecordingTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         pass
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
 
 async def no_app(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError

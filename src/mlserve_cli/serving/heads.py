@@ -47,7 +47,7 @@ class RequestHeads:
 
     def __init__(self) -> None:
         self._known: dict[bytes, RequestHead] = {}
-        # Gives the head with these bytes.
+        # Gives the head with these bytes, which are those before `HEAD_END`.
         self.find = self._known.get
 
     def learn(self, request: bytes, body: bytes, head: RequestHead) -> None:
@@ -58,11 +58,13 @@ class RequestHeads:
             body: What the parser took for its body.
             head: What it found before the body.
         """
-        end = request.find(HEAD_END) + len(HEAD_END)
-        first = request[:end]
+        first, _, rest = request.partition(HEAD_END)
         # Some parsers take bare line feeds for the end of a line, and two for that of the head.
         is_clear = first.startswith(b"POST ") and first.count(b"\n") == first.count(b"\r\n")
-        if not is_clear or end > _MOST_HEAD_BYTES or request[end:] != body:
+        if not is_clear or len(first) > _MOST_HEAD_BYTES or rest != body:
+            return
+        # A head without a body could be taken for complete before its end has come.
+        if not body:
             return
         if len(self._known) >= _MOST_HEADS:
             self._known.clear()

@@ -1,8 +1,8 @@
 """Predictions answered inside uvicorn's HTTP protocol, without an ASGI scope or a task.
 
-Only plain requests are: POST to an address of predictions, HTTP/1.1 with keep-alive, a
-Content-Length, nothing unanswered before it. All others go to the application, which gives the same
-answers. A request that comes in one piece and begins with known bytes is not parsed again.
+Only plain requests are: POST to an address of predictions, a Content-Length, nothing unanswered
+before it. All others go to the application, which gives the same answers. A request that comes in
+one piece and begins with known bytes is not parsed again.
 """
 
 import asyncio
@@ -89,6 +89,11 @@ class HotProtocol(Connection):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         super().connection_made(transport)
+        # An answer goes out at once, and not with all others at the end of the event loop's turn,
+        # which costs more; what the client does not take at once halts the connection. TLS would
+        # never go on from there.
+        if transport.get_extra_info("sslcontext") is None:
+            transport.set_write_buffer_limits(high=0)
         self._exchange.keep_alive = not self.gateway.service.draining
         self._arrival = Arrival("{}:{}".format(*self.client) if self.client else "")
         if len(self.connections) > self.shared.max_connections:
@@ -101,14 +106,10 @@ class HotProtocol(Connection):
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         if not self.is_reading and not self._head_bytes:
-            end = data.find(HEAD_END) + 4
-            known = self._find_head(data[:end])
-            if (
-                known is not None
-                and len(data) - end == known.body_bytes
-                and self.cycle.response_complete
-            ):
-                self._begin(known, data[end:])
+            head, _, body = data.partition(HEAD_END)
+            known = self._find_head(head)
+            if known is not None and len(body) == known.body_bytes and self.cycle.response_complete:
+                self._begin(known, body)
                 return
             self._beginning = data
         if self._in_head:
@@ -169,6 +170,8 @@ class HotProtocol(Connection):
         if endpoint is None and self.url not in endpoints:
             endpoint = self.shared.learn_address(self.url)
         if endpoint is not None and self._is_plain():
+            if not self.parser.should_keep_alive():
+                self._exchange.keep_alive = False
             self._endpoint = endpoint
             self._parts = []
             self._exchange.response_complete = False
@@ -215,7 +218,7 @@ class HotProtocol(Connection):
             self._is_named = True
             self._arrival.take_names(noted, log.ids)
         # Keys may change, and those who give none are told apart by nothing but time.
-        elif request is not None and not self.gateway.options.keys.required:
+        elif request is not None and self._is_same_for_all:
             self.shared.request_heads.learn(request, body, head)
         self._begin(head, body)
 
@@ -265,6 +268,11 @@ class HotProtocol(Connection):
         """What the client calls the request under way; empty where it says nothing."""
         return self._arrival.request_id
 
+    @property
+    def _is_same_for_all(self) -> bool:
+        """Whether a request with the same head means the same, whenever and wherever it comes."""
+        return self._exchange.keep_alive and not self.gateway.options.keys.required
+
     def _is_plain(self) -> bool:
         noted = self._noted
         parser = self.parser
@@ -276,7 +284,6 @@ class HotProtocol(Connection):
             and parser.get_method() == b"POST"
             and self.is_free
             and _NOT_PLAIN.isdisjoint(noted)
-            and parser.should_keep_alive()
             # HTTP/1.0 stays open only where a Connection field asks for it.
             and (b"connection" not in noted or parser.get_http_version() == "1.1")
             and (not options.keys.required or options.keys.admits(noted))

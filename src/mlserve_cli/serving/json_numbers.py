@@ -5,6 +5,7 @@ is read here, the decoders of the protocols read alike; what is anything else th
 numbers, or is wrong, is left to them.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +76,34 @@ def read_matrix(text: bytes, width: int) -> bytes | None:
         return None
 
 
+def read_together(texts: Sequence[bytes], beginning: bytes, width: int) -> bytes | None:
+    """The numbers of several texts such as `{"features": [1, 2]}`, as float64, row after row.
+
+    They are read as one, which takes two thirds of the time.
+
+    Args:
+        texts: JSON, at least one.
+        beginning: What stands in each of them before the first number.
+        width: Numbers of each row, at least one.
+
+    Returns:
+        None where one of them is anything else.
+    """
+    start, end = len(beginning), b"]}"
+    rows = [text[start : -len(end)] for text in texts]
+    # Their lengths are the same only where no text is too short, and then each must be the same.
+    if b"%b%b%b" % (beginning, (end + beginning).join(rows), end) != b"".join(texts):
+        return None
+    # Where no row has a bracket or a text in it, all of those that are put in here are brackets.
+    if b"[" in b"".join(rows):
+        return None
+    try:
+        parsed = _parsed(b"[[%b]]" % b"],[".join(rows))
+        return _numbers(parsed, width) if isinstance(parsed, Array) else None
+    except UNREADABLE:
+        return None
+
+
 def read_list(text: bytes, count: int) -> bytes | None:
     """The numbers of a flat list such as `[1, 2, 3, 4]`, as float64.
 
@@ -115,11 +144,17 @@ def _parsed(text: bytes) -> object:
 
 
 def _matrix(parsed: object, width: int, text: bytes) -> bytes | None:
-    if not isinstance(parsed, Array) or set(map(len, parsed)) != {width}:  # type: ignore[arg-type]
+    if not isinstance(parsed, Array):
         return None
+    numbers = _numbers(parsed, width)
     # Lists within rows would be flattened; there is no text in which a bracket could stand. `count`
     # takes twice as long.
     brackets = np.count_nonzero(np.frombuffer(text, np.uint8) == _BRACKET)
-    if brackets != len(parsed) + 1:
+    return numbers if brackets == len(parsed) + 1 else None
+
+
+def _numbers(rows: "Array", width: int) -> bytes | None:
+    """Of rows without lists in them."""
+    if set(map(len, rows)) != {width}:  # type: ignore[arg-type]
         return None
-    return bytes(parsed.as_buffer(of_type="d"))
+    return bytes(rows.as_buffer(of_type="d"))

@@ -12,6 +12,8 @@ from contextlib import suppress
 from mlserve_cli.errors import EngineError, MlserveError, UsageError
 
 _BACKLOG = 4096
+# More than so many bring no more.
+_CLIENTS_PER_TURN = 16
 # Left for model files, logs and whatever else a process opens beside its connections.
 _SPARE_FILES = 64
 # Of Linux; Python has no name for it.
@@ -50,6 +52,20 @@ def bind(host: str, port: int) -> socket.socket:
         raise _unbound(host, port, error) from error
     listener.set_inheritable(True)
     return listener
+
+
+def accepting_sockets(listener: socket.socket) -> list[socket.socket]:
+    """The same socket several times: an event loop takes one client from each in a turn.
+
+    So does libuv from 1.45 on. Where turns are long, since models score in them, 128 clients who
+    connect together waited for up to a second.
+
+    Args:
+        listener: A listening socket.
+    """
+    # A copy takes over whether it blocks, and all processes share that.
+    listener.setblocking(False)
+    return [listener, *(listener.dup() for _ in range(_CLIENTS_PER_TURN - 1))]
 
 
 def ignore_newcomers(listener: socket.socket) -> None:

@@ -148,24 +148,24 @@ class ModelQueue:
         waiting.answered = True
         self._drop_answered()
 
-    def score_now(self, rows: list[bytes], since: float) -> Scored | None:
+    def score_now(self, numbers: bytes, count: int, since: float) -> Scored | None:
         """What the model says about rows that nobody else's need to be merged with.
 
         Args:
-            rows: Of requests of one row each, packed; at least one.
+            numbers: Of requests of one row each, as `Rows.data`.
+            count: How many, at least one.
             since: When the first of them came, by the same clock.
 
         Returns:
             None where others wait, where it would take long, and where the model refuses: `submit`
             them, and those to whom it applies are told.
         """
-        count = len(rows)
         if self._is_long(count) or count > self._limits.max_batch_rows or not self.is_idle:
             return None
         model = self.model
         started = self._clock()
         try:
-            batch = model.reader.packed(rows)
+            batch = model.reader.packed((numbers,))
             scored = score_batch(model, batch, count, model.wanted)
         except MlserveError:
             return None
@@ -173,7 +173,7 @@ class ModelQueue:
         self._learn(seconds, count)
         self._on_batch(model, count, count, seconds, started - since)
         if self.tap is not None:
-            self.tap([Rows(count, b"".join(rows))], count, scored)
+            self.tap([Rows(count, numbers)], count, scored)
         return scored
 
     def close(self) -> None:

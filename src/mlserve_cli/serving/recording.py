@@ -139,7 +139,7 @@ class Recording:
     def note_single_rows(
         self,
         model: "LoadedModel",
-        rows: "Sequence[bytes]",
+        numbers: bytes,
         scored: "Scored",
         askers: "Sequence[Asker]",
     ) -> None:
@@ -147,25 +147,25 @@ class Recording:
 
         Args:
             model: Who was asked.
-            rows: The rows, packed.
+            numbers: The rows, as `Rows.data`.
             scored: What it said about them.
             askers: Who waits.
         """
-        now, count = self._clock(), len(rows)
+        now, count = self._clock(), len(askers)
         kept = self._buffer.admit(count, now)
         if kept:
             labels, first = scored.labels, askers[0]
             is_packed = count == 1 and not first.request_id
             if is_packed and labels is not None and not labels.dtype.hasobject:
                 seconds_taken = now - first.started
-                self._note_alone(model, rows[0], labels, scored.probabilities, seconds_taken)
+                self._note_alone(model, numbers, labels, scored.probabilities, seconds_taken)
                 return
             said = (labels, scored.probabilities)
             seconds = [now - asker.started for asker in askers]
             ids = [asker.request_id for asker in askers]
-            # One object is held on to, not one for each row.
-            parts, names = [b"".join(rows)], ids if any(ids) else None
-            self._put(Entry(model, time.time(), parts, count, kept, *said, seconds, None, names))
+            names = ids if any(ids) else None
+            entry = Entry(model, time.time(), [numbers], count, kept, *said, seconds, None, names)
+            self._put(entry)
 
     def note(self, model: "LoadedModel", waiting: "Sequence[Waiting]", scored: "Scored") -> None:
         """Notes requests that were scored together, before they are answered.

@@ -35,7 +35,7 @@ class Scored:
         decision: Shape `(rows,)` or `(rows, columns)`; None where nobody asked.
     """
 
-    __slots__ = ("_label_list", "_probability_list", "decision", "labels", "probabilities")
+    __slots__ = ("_highest_list", "_label_list", "decision", "labels", "probabilities")
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Scored:
         self.decision = decision
         # `cached_property` takes a lock each time it finds nothing.
         self._label_list: list[Any] | None = None
-        self._probability_list: list[list[float]] | None = None
+        self._highest_list: list[float] | None = None
 
     @property
     def label_list(self) -> list[Any]:
@@ -58,12 +58,12 @@ class Scored:
         return self._label_list
 
     @property
-    def probability_list(self) -> list[list[float]]:
-        """The probabilities as Python values."""
-        if self._probability_list is None:
+    def highest_list(self) -> list[float]:
+        """The largest probability of each row."""
+        if self._highest_list is None:
             found = self.probabilities
-            self._probability_list = [] if found is None else found.tolist()
-        return self._probability_list
+            self._highest_list = [] if found is None else found.max(axis=1).tolist()
+        return self._highest_list
 
 
 def score(model: "LoadedModel", parts: "Sequence[Rows]", wanted: Wanted, max_rows: int) -> Scored:

@@ -18,7 +18,11 @@ import uvicorn
 from mlserve_cli.errors import UsageError
 from mlserve_cli.serving import uvicorn_contract
 from mlserve_cli.serving.hot import HotProtocol
-from mlserve_cli.serving.listening import ignore_newcomers, max_connections
+from mlserve_cli.serving.listening import (
+    accepting_sockets,
+    ignore_newcomers,
+    max_connections,
+)
 from mlserve_cli.serving.membership import Membership
 from mlserve_cli.serving.reloading import Reloader
 from mlserve_cli.serving.stopping import let_clients_go
@@ -93,7 +97,7 @@ def run_server(
     server = _Server(_config(gateway, app, options), gateway, app, options, on_ready)
     drift = contextlib.nullcontext() if gateway.drift is None else gateway.drift.in_background()
     with gateway.options.log.in_background(), gateway.in_background(), drift:
-        server.run(sockets=[listener])
+        server.run(sockets=accepting_sockets(listener))
     return server.is_scoring
 
 

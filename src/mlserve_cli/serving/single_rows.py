@@ -6,18 +6,24 @@ like that goes the general way, which gives the same answers.
 """
 
 import logging
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlserve_cli.errors import MlserveError
 from mlserve_cli.serving.exchange import JSON
 from mlserve_cli.serving.gathering import Gathering
-from mlserve_cli.serving.protocols.native import NativeProtocol, read_single_rows, write_single_rows
+from mlserve_cli.serving.protocols.native import (
+    NativeProtocol,
+    read_rows_together,
+    read_single_rows,
+    write_single_rows,
+)
 
 if TYPE_CHECKING:
     from mlserve_cli.serving.exchange import Headers
     from mlserve_cli.serving.gateway import Gateway
     from mlserve_cli.serving.model import LoadedModel
     from mlserve_cli.serving.routes import Endpoint
+    from mlserve_cli.serving.rows import RowReader
 
 _LOGGER = logging.getLogger("mlserve")
 # Larger bodies hold more than one row, or one for which this would not matter.
@@ -42,11 +48,14 @@ class Asker(Protocol):
         """Takes a good answer."""
 
 
-class _Turn(NamedTuple):
+class _Turn:
     """Requests to one address."""
 
-    askers: list[Asker]
-    bodies: list[bytes]
+    __slots__ = ("askers", "bodies")
+
+    def __init__(self) -> None:
+        self.askers: list[Asker] = []
+        self.bodies: list[bytes] = []
 
 
 def may_be_single(endpoint: "Endpoint", headers: "Headers", body_bytes: int) -> bool:
@@ -77,7 +86,7 @@ class SingleRows:
         if turn is None:
             if not self._turns:
                 self._gathering.begin(self._count, self._answer)
-            turn = self._turns[endpoint] = _Turn([], [])
+            turn = self._turns[endpoint] = _Turn()
         turn.askers.append(asker)
         turn.bodies.append(body)
 
@@ -87,7 +96,7 @@ class SingleRows:
     def _answer(self) -> None:
         turns, self._turns = self._turns, {}
         for endpoint, turn in turns.items():
-            single, other = _Turn([], []), turn
+            single, other = _Turn(), turn
             try:
                 model = self._gateway.service.resolve(endpoint.name, endpoint.version)
                 single, other, answers = self._answered(model, turn)
@@ -97,43 +106,47 @@ class SingleRows:
             except Exception:
                 _LOGGER.exception("unexpected error")
                 answers = []
-            last_id = single.askers[-1].request_id if answers else b""
             for asker, answer in zip(single.askers, answers, strict=True):
                 asker.take(answer)
-            if answers:
-                self._note(model, single, answers, last_id)
             for asker, body in zip(other.askers, other.bodies, strict=True):
                 asker.ask(body)
 
     def _answered(self, model: "LoadedModel", turn: _Turn) -> tuple[_Turn, _Turn, list[bytes]]:
         """Requests of one row, all others, and the answers to the former."""
-        rows = read_single_rows(model.reader, turn.bodies) if model.reader.is_matrix else []
-        single, other = (turn, _Turn([], [])) if None not in rows else _parted(turn, rows)
-        packed = [row for row in rows if row is not None]
+        single, other, numbers = _read(model.reader, turn)
+        askers = single.askers
         queue = self._gateway.scheduler.queue(model)
-        scored = queue.score_now(packed, single.askers[0].started) if packed else None
+        scored = queue.score_now(numbers, len(askers), askers[0].started) if askers else None
         if scored is None:
-            return _Turn([], []), turn, []
+            return _Turn(), turn, []
         recording = self._gateway.recording
         if recording is not None:
-            recording.note_single_rows(model, packed, scored, single.askers)
-        return single, other, write_single_rows(model, scored)
+            recording.note_single_rows(model, numbers, scored, askers)
+        answers = write_single_rows(model, scored)
+        # Before they go out: no client has an answer that is not counted, whoever is killed.
+        self._note(model, single, answers)
+        return single, other, answers
 
-    def _note(
-        self, model: "LoadedModel", turn: _Turn, answers: list[bytes], last_id: bytes
-    ) -> None:
+    def _note(self, model: "LoadedModel", turn: _Turn, answers: list[bytes]) -> None:
         now = self._gateway.clock()
         seconds = [now - asker.started for asker in turn.askers]
         sizes = (sum(map(len, turn.bodies)), sum(map(len, answers)))
         self._gateway.metrics.count_good(model, NativeProtocol.name, seconds, sizes)
         # One stands for all that came in the same turn: more would cost, and nobody reads so fast.
-        self._gateway.recent.note(model, 1, seconds[-1], 200, last_id)
+        self._gateway.recent.note(model, 1, seconds[-1], 200, turn.askers[-1].request_id)
 
 
-def _parted(turn: _Turn, rows: "list[bytes | None]") -> tuple[_Turn, _Turn]:
-    single, other = _Turn([], []), _Turn([], [])
+def _read(reader: "RowReader", turn: _Turn) -> tuple[_Turn, _Turn, bytes]:
+    """Requests of one row, all others, and the numbers of the former, row after row."""
+    if not reader.is_matrix:
+        return _Turn(), turn, b""
+    numbers = read_rows_together(reader, turn.bodies)
+    if numbers is not None:
+        return turn, _Turn(), numbers
+    single, other = _Turn(), _Turn()
+    rows = read_single_rows(reader, turn.bodies)
     for asker, body, row in zip(turn.askers, turn.bodies, rows, strict=True):
         part = other if row is None else single
         part.askers.append(asker)
         part.bodies.append(body)
-    return single, other
+    return single, other, b"".join([row for row in rows if row is not None])
