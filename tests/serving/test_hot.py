@@ -98,15 +98,8 @@ def test_known_heads_in_a_row_are_answered_in_order(client: Client) -> None:
     assert client.ask(b"\r\n" + requests[1]) == alone[1]
 
 
-def test_one_row_more_rows_and_errors_of_one_turn_get_their_own_answers(server: Server) -> None:
-    bodies = [
-        *(body_of(row) for row in ROWS),
-        json.dumps({"features": ROWS}).encode(),
-        b'{"features":[1]}',
-        b'{"features":[1,2,3,null]}',
-        b"{",
-        json.dumps({"rows": [dict(zip("abcd", ROWS[0], strict=True))]}).encode(),
-    ]
+def asked_together(server: Server, bodies: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Answers to requests of one turn, several times, each with what it is when asked alone."""
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Client(server.port)) for _ in bodies]
         alone = [
@@ -116,10 +109,21 @@ def test_one_row_more_rows_and_errors_of_one_turn_get_their_own_answers(server: 
         for _ in range(5):
             for one, body in zip(clients, bodies, strict=True):
                 one.socket.sendall(post(PATH, {}, body))
-            for one, expected in zip(clients, alone, strict=True):
-                found = one.answer()
-                assert found.partition(ID)[0] == expected.partition(ID)[0]
-                assert found.partition(END)[2] == expected.partition(END)[2]
+            yield from zip([one.answer() for one in clients], alone, strict=True)
+
+
+def test_one_row_more_rows_and_errors_of_one_turn_get_their_own_answers(server: Server) -> None:
+    bodies = [
+        *(body_of(row) for row in ROWS),
+        json.dumps({"features": ROWS}).encode(),
+        b'{"features":[1]}',
+        b'{"features":[1,2,3,null]}',
+        b"{",
+        json.dumps({"rows": [dict(zip("abcd", ROWS[0], strict=True))]}).encode(),
+    ]
+    for answer, expected in asked_together(server, bodies):
+        assert answer.partition(ID)[0] == expected.partition(ID)[0]
+        assert answer.partition(END)[2] == expected.partition(END)[2]
 
 
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
@@ -149,20 +153,11 @@ def test_bodies_that_are_read_together_cannot_borrow_from_each_other(server: Ser
     halves = [b'{"features": [5.1, 3.5', b"1.4, 0.2]}"]
     twice = b"%b,%b" % (body_of(ROWS[1]), body_of(ROWS[2]))
     bodies = [body_of(ROWS[0])] * 12 + [twice, *halves, body_of(ROWS[2])]
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(Client(server.port)) for _ in bodies]
-        alone = [
-            one.ask(post(f"{PATH}?slow", {}, body))
-            for one, body in zip(clients, bodies, strict=True)
-        ]
-        for _ in range(5):
-            for one, body in zip(clients, bodies, strict=True):
-                one.socket.sendall(post(PATH, {}, body))
-            answers = [one.answer() for one in clients]
-            for answer, expected in zip(answers, alone, strict=True):
-                assert answer.partition(ID)[0] == expected.partition(ID)[0]
-    statuses = [answer.split()[1] for answer in answers]
-    assert statuses == [b"200"] * 12 + [b"400"] * 3 + [b"200"]
+    statuses = []
+    for answer, expected in asked_together(server, bodies):
+        assert answer.partition(ID)[0] == expected.partition(ID)[0]
+        statuses.append(answer.split()[1])
+    assert statuses == 5 * ([b"200"] * 12 + [b"400"] * 3 + [b"200"])
 
 
 UPGRADE = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
