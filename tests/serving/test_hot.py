@@ -148,6 +148,26 @@ def test_who_wants_no_further_answers_is_answered_and_let_go(
     assert len(set(answers[0])) == 1
 
 
+@pytest.mark.parametrize("rows", [1, 30, 3_000])
+@pytest.mark.parametrize("line", [b"", b"connection: close\r\n"])
+def test_who_sends_nothing_more_is_answered(server: Server, rows: int, line: bytes) -> None:
+    body = json.dumps({"features": ROWS[:1] * rows}).encode()
+    request = post(PATH, {}, body).replace(b"\r\n", b"\r\n" + line, 1)
+    with Client(server.port) as client:
+        expected = client.ask(request).partition(END)[2]
+    assert len(json.loads(expected)["predictions"]) == rows
+    with Client(server.port) as client:
+        client.socket.sendall(request)
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.answer().partition(END)[2] == expected
+        assert client.socket.recv(1) == b""
+    # Who has not finished asking is not waited for.
+    with Client(server.port) as client:
+        client.socket.sendall(request[:-1])
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.socket.recv(1) == b""
+
+
 def test_bodies_that_are_read_together_cannot_borrow_from_each_other(server: Server) -> None:
     # As many rows in all as requests, by two that are one and one that is two.
     halves = [b'{"features": [5.1, 3.5', b"1.4, 0.2]}"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import socket
 import sys
 import time
@@ -60,6 +61,18 @@ def test_who_takes_clients_blocks_nobody_else_who_does() -> None:
             stack.enter_context(accepting)
             with pytest.raises(BlockingIOError):
                 accepting.accept()
+
+
+@pytest.mark.parametrize(("files", "copies"), [(32, 1), (256, 4), (1024, 16), (4096, 16)])
+def test_a_process_of_few_files_has_few_copies_of_a_socket(
+    monkeypatch: pytest.MonkeyPatch, files: int, copies: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    with bind("127.0.0.1", 0) as listener, contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(one) for one in accepting_sockets(listener)]
+        assert len(sockets) == copies
+        beside = [stack.enter_context(one) for one in accepting_sockets(listener, alone=False)]
+        assert len(beside) == min(copies, 4)
 
 
 def test_an_event_loop_with_long_turns_takes_many_clients_in_each() -> None:

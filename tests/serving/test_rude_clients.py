@@ -293,6 +293,17 @@ def test_more_connections_than_files_are_refused_with_an_answer(
         wait_until(lambda: is_answered(running))
 
 
+def test_all_who_are_too_many_at_once_are_told_so(serve: Serve, trained: Trained) -> None:
+    with (
+        serve(trained.root, "iris", max_files=512) as running,
+        connections(running.port, 480) as held,
+        connections(running.port, 64) as beyond,
+    ):
+        assert {one.recv(65_536)[:12] for one in beyond} == {b"HTTP/1.1 503"}
+        held[0].sendall(REQUEST)
+        assert held[0].recv(65_536)[:12] == b"HTTP/1.1 200"
+
+
 def test_the_limit_leaves_files_for_everything_else() -> None:
     soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:

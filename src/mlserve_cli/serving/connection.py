@@ -140,6 +140,15 @@ class Connection(HttpToolsProtocol):
         # Not close(), which would wait for a client that does not read.
         self.transport.abort()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends nothing more; a prediction that it waits for goes out all the same."""
+        exchange = self._exchange
+        # TLS knows no connections that are closed on one side.
+        if exchange.response_complete or self.is_reading or self.scheme == "https":
+            return False
+        exchange.keep_alive = False
+        return True
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._let_go()

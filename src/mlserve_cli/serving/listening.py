@@ -12,10 +12,13 @@ from contextlib import suppress
 from mlserve_cli.errors import EngineError, MlserveError, UsageError
 
 _BACKLOG = 4096
-# More than so many bring no more.
-_CLIENTS_PER_TURN = 16
-# Left for model files, logs and whatever else a process opens beside its connections.
-_SPARE_FILES = 64
+# More than so many bring no more; beside other workers fewer, so that each gets its share.
+_CLIENTS_PER_TURN, _CLIENTS_BESIDE_OTHERS = 16, 4
+# Files, of those that a process may open, for each copy of a listening socket.
+_FILES_PER_COPY = 64
+# Left for model files, logs and whatever else a process opens beside its connections, and for
+# clients that are taken in only to be told that there are too many.
+_SPARE_FILES = 64 + 4 * _CLIENTS_PER_TURN
 # Of Linux; Python has no name for it.
 _SO_ATTACH_FILTER = 26
 # A program of the classic Berkeley packet filter: of packets that ask for a connection (SYN without
@@ -54,7 +57,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def accepting_sockets(listener: socket.socket) -> list[socket.socket]:
+def accepting_sockets(listener: socket.socket, *, alone: bool = True) -> list[socket.socket]:
     """The same socket several times: an event loop takes one client from each in a turn.
 
     So does libuv from 1.45 on. Where turns are long, since models score in them, 128 clients who
@@ -62,10 +65,15 @@ def accepting_sockets(listener: socket.socket) -> list[socket.socket]:
 
     Args:
         listener: A listening socket.
+        alone: Whether no other process takes clients from it.
     """
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _CLIENTS_PER_TURN if alone else _CLIENTS_BESIDE_OTHERS
+    if allowed != resource.RLIM_INFINITY:
+        most = min(most, max(1, allowed // _FILES_PER_COPY))
     # A copy takes over whether it blocks, and all processes share that.
     listener.setblocking(False)
-    return [listener, *(listener.dup() for _ in range(_CLIENTS_PER_TURN - 1))]
+    return [listener, *(listener.dup() for _ in range(most - 1))]
 
 
 def ignore_newcomers(listener: socket.socket) -> None:

@@ -97,7 +97,7 @@ def run_server(
     server = _Server(_config(gateway, app, options), gateway, app, options, on_ready)
     drift = contextlib.nullcontext() if gateway.drift is None else gateway.drift.in_background()
     with gateway.options.log.in_background(), gateway.in_background(), drift:
-        server.run(sockets=accepting_sockets(listener))
+        server.run(sockets=accepting_sockets(listener, alone=gateway.fleet is None))
     return server.is_scoring
 
 

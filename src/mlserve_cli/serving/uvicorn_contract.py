@@ -16,17 +16,17 @@ METHODS = (
     *("__init__", "connection_made", "connection_lost", "data_received", "send_400_response"),
     *("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body"),
     *("on_message_complete", "on_response_complete", "shutdown", "pause_writing"),
-    *("resume_writing", "_unset_keepalive_if_required", "_start_asgi_task"),
+    *("resume_writing", "_unset_keepalive_if_required", "_start_asgi_task", "eof_received"),
 )
 
 # Attributes of a protocol, as its __init__ sets them.
 ATTRIBUTES = (
     *("config", "loop", "parser", "server_state", "connections", "transport", "flow", "pipeline"),
-    *("scope", "headers", "expect_100_continue", "cycle", "timeout_keep_alive"),
+    *("scheme", "scope", "headers", "expect_100_continue", "cycle", "timeout_keep_alive"),
 )
 
 # Digests of the methods' sources, by a uvicorn in which they were read.
-KNOWN_SOURCES = {"0.54.0": "cfa1f8d63e062159"}
+KNOWN_SOURCES = {"0.54.0": "936393cfb305923b"}
 
 
 def source_digest() -> str:
