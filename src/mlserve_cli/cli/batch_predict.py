@@ -2,29 +2,18 @@
 
 import csv
 import os
-import sys
-from contextlib import nullcontext
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlserve_cli.cli.batch_job import local, on_cluster, predict_with_progress
 from mlserve_cli.cli.options import DEFAULT_MODELS, Json, Model, Models, Trust
-from mlserve_cli.cli.output import print_json, stderr, working
-from mlserve_cli.cli.stopping import stopping
+from mlserve_cli.cli.output import print_json, working
 from mlserve_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.progress import Progress as ProgressBar
-
-    from mlserve_cli.batch import BatchOptions, BatchReport, Progress
-    from mlserve_cli.inference.predictor import Engine, Predictor
-
-    # Scores IN to OUT, with options, and tells how far it is.
-    Predict = Callable[[str, str, BatchOptions, Callable[[Progress], None]], BatchReport]
+    from mlserve_cli.batch import BatchReport
 
 
 class Output(StrEnum):
@@ -237,9 +226,9 @@ def batch_predict(
                 models=models,
                 trust=trust or (),
             )
-            predict = _local(source, predictor)
+            predict = local(source, predictor)
         else:
-            predict = _on_cluster(dask, model, chosen, models, trust or ())
+            predict = on_cluster(dask, model, chosen, models, trust or ())
     options = BatchOptions(
         output=BatchOutput(output),
         # Names with commas are quoted, as in the file.
@@ -262,7 +251,7 @@ def batch_predict(
         threads=threads or min(usable_processors(), _MOST_THREADS),
         forks=dask is None and (call is None or not call.is_slow),
     )
-    report = _predict_with_progress(predict, source, destination, options)
+    report = predict_with_progress(predict, source, destination, options)
     if json:
         print_json(report)
     else:
@@ -295,64 +284,3 @@ def _told(report: "BatchReport", reason: str, batch_rows: int | None) -> str:
 
 def _unescape(delimiter: str | None) -> str | None:
     return "\t" if delimiter == "\\t" else delimiter
-
-
-def _local(source: str, predictor: "Predictor") -> "Predict":
-    from mlserve_cli.batch import is_many, predict_file, predict_folder
-
-    predict = predict_folder if is_many(source) else predict_file
-    return lambda source, destination, options, tell: predict(
-        source, destination, predictor, options, progress=tell
-    )
-
-
-def _on_cluster(
-    address: str, model: str | None, engine: "Engine", models: Path, trust: list[str] | tuple[()]
-) -> "Predict":
-    from mlserve_cli.batch.cluster import ClusterOptions, predict_on_cluster, ship_model
-
-    shipment = ship_model(model, engine=engine, models=models, trust=trust)
-    cluster = ClusterOptions(None if address == "local" else address)
-    return lambda source, destination, options, tell: predict_on_cluster(
-        source, destination, shipment, options, cluster, progress=tell
-    )
-
-
-def _predict_with_progress(
-    predict: "Predict", source: str, destination: str, options: "BatchOptions"
-) -> "BatchReport":
-    from mlserve_cli.batch import is_many
-    from mlserve_cli.tables.remote import is_remote
-
-    # Only what can be continued is worth stopping in order.
-    resumable = (
-        destination != "-"
-        and not is_remote(destination)
-        and (is_remote(source) or is_many(source) or Path(source).is_file())
-    )
-    with stopping() if resumable else nullcontext(lambda: None) as stop_if_asked:
-        if not sys.stderr.isatty():
-            return predict(source, destination, options, lambda _: stop_if_asked())
-        with _progress_bar() as bar:
-            task = bar.add_task("score", total=None, rows=0)
-
-            def show(now: "Progress") -> None:
-                bar.update(task, completed=now.bytes_read, total=now.total_bytes, rows=now.rows)
-                stop_if_asked()
-
-            return predict(source, destination, options, show)
-
-
-def _progress_bar() -> "ProgressBar":
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as ProgressBar
-
-    return ProgressBar(
-        TextColumn("Scoring"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
-        TimeRemainingColumn(),
-        console=stderr(),
-        transient=True,
-    )
