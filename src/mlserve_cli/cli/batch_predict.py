@@ -48,7 +48,8 @@ class TableFormat(StrEnum):
 _ROWS_PER_BLOCK = 10_000
 # Reading and writing, which one thread does for all, would not keep more busy.
 _MOST_THREADS = 4
-_LARGE_BLOCK_BYTES = 3 << 19
+# More threads have more blocks, which then take more memory than is promised.
+_LARGE_BLOCK_BYTES, _LARGE_BLOCK_THREADS = 3 << 19, 2
 
 
 class EngineChoice(StrEnum):
@@ -229,6 +230,8 @@ def batch_predict(
             predict = local(source, predictor)
         else:
             predict = on_cluster(dask, model, chosen, models, trust or ())
+    threads = threads or min(usable_processors(), _MOST_THREADS)
+    is_large = call is not None and call.takes_large_blocks and not batch_rows
     options = BatchOptions(
         output=BatchOutput(output),
         # Names with commas are quoted, as in the file.
@@ -246,9 +249,9 @@ def batch_predict(
         resume=resume,
         model_digest=model_digest(model, models=models),
         block_bytes=_LARGE_BLOCK_BYTES
-        if call is not None and call.takes_large_blocks and not batch_rows
+        if is_large and threads <= _LARGE_BLOCK_THREADS
         else BLOCK_BYTES,
-        threads=threads or min(usable_processors(), _MOST_THREADS),
+        threads=threads,
         forks=dask is None and (call is None or not call.is_slow),
     )
     report = predict_with_progress(predict, source, destination, options)

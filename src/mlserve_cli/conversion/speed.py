@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlserve_cli.errors import MlserveError
-from mlserve_cli.inference.predictor import Engine
+from mlserve_cli.inference.predictor import MANY_ROWS, Engine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +53,7 @@ def measure_speed(
     onnx: "Predictor",
     batch: "Batch",
     *,
+    many: "Predictor | None" = None,
     clock: Callable[[], float] = time.perf_counter,
     seconds: float = _SECONDS,
 ) -> tuple[Speed, ...]:
@@ -62,6 +63,7 @@ def measure_speed(
         estimator: The estimator's predictor.
         onnx: The converted model's.
         batch: Rows that both take; others are made of their values where there are too few.
+        many: The converted model's for calls with many rows, where it has another for them.
         clock: Gives the time in seconds.
         seconds: How long this may take, about.
     """
@@ -73,7 +75,8 @@ def measure_speed(
         if found and (found[-1].estimator_seconds + found[-1].onnx_seconds) * 2 > left:
             break
         share = left / (len(ROWS) - number)
-        medians = median_seconds((estimator, onnx), batch, rows, share, clock=clock)
+        converted = onnx if many is None or rows < MANY_ROWS else many
+        medians = median_seconds((estimator, converted), batch, rows, share, clock=clock)
         found.append(Speed(rows, medians[0], medians[1]))
     return tuple(found)
 

@@ -1,6 +1,8 @@
 """Scoring with ONNX Runtime; neither scikit-learn nor pandas is imported."""
 
 import sys
+from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ import onnxruntime as ort
 from mlserve_cli.errors import CorruptArtifactError, EngineError, SignatureError, UsageError
 from mlserve_cli.inference.onnx_outputs import outputs_of
 from mlserve_cli.inference.onnx_signature import SIGNATURE_ENTRY, signature_of, trimmed
-from mlserve_cli.inference.predictor import Engine, Prediction
+from mlserve_cli.inference.predictor import MANY_ROWS, Engine, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,14 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlserve_cli.inference.predictor import Batch
+    from mlserve_cli.inference.trees.part import CreateSession
     from mlserve_cli.inference.trees.trial import Runner
     from mlserve_cli.signature import Signature
 
 # Converted models look a value up beyond the end where the estimator would refuse the row.
 _REFUSAL = "out of data bounds"
 
-# From so many rows on, what is made ready for many may pay.
-MANY_ROWS = 200
 # To take a larger model apart takes seconds, and four times its memory for as long.
 _LARGE_MODEL_BYTES = 1 << 25
 
@@ -89,7 +90,8 @@ class OnnxPredictor:
         threads: Threads inside one call.
         width: Columns of its input, where neither the signature nor the file tells.
         many_rows: Whether to expect calls with many rows. Trees are then made ready to be scored in
-            other ways, of which such calls take the fastest; the results are the same.
+            other ways, of which such calls take the fastest; the results are the same. Calls with
+            few rows may take longer.
     """
 
     def __init__(
@@ -101,7 +103,8 @@ class OnnxPredictor:
         width: int | None = None,
         many_rows: bool = False,
     ) -> None:
-        self.session = create_session(model, threads=threads)
+        create = partial(create_session, threads=threads)
+        self.session, self._for_many_rows = _load(model, create, many_rows=many_rows)
         self._inputs = [
             (node.name, node.type, len(node.shape)) for node in self.session.get_inputs()
         ]
@@ -115,9 +118,6 @@ class OnnxPredictor:
         bound = metadata.get("mlserve.max_rows", "")
         self._multiple, self._max_rows = _rows_of_a_call(self.session, bound, ours=is_ours)
         self._few_rows = min(self._max_rows, _FEW_ROWS)
-        self._for_many_rows: Runner = self.session
-        if many_rows and is_ours:
-            self._for_many_rows = _for_many_rows(self.session, model)
 
     @property
     def engine(self) -> Engine:
@@ -241,15 +241,36 @@ class OnnxPredictor:
         return texts
 
 
-def _for_many_rows(session: "Runner", model: "str | Path | bytes") -> "Runner":
-    content = model if isinstance(model, bytes) else Path(model).read_bytes()
-    # To import onnx takes a tenth of a second.
-    if b"TreeEnsemble" not in content or len(content) > _LARGE_MODEL_BYTES:
-        return session
-    from mlserve_cli.inference.trees.trial import Trial
-    from mlserve_cli.inference.trees.ways import other_ways
+def _load(
+    model: "str | Path | bytes", create: "CreateSession", *, many_rows: bool
+) -> "tuple[ort.InferenceSession, Runner]":
+    """A session, and what scores many rows."""
+    content = _content_with_trees(model) if many_rows else None
+    if content is not None:
+        from google.protobuf.message import DecodeError
 
-    return Trial(session, other_ways(content, session, create_session))
+        from mlserve_cli.inference.trees.trial import Trial
+        from mlserve_cli.inference.trees.ways import load_for_many_rows
+
+        # What is wrong with it is told below, with its name.
+        with suppress(DecodeError, CorruptArtifactError):
+            session, others = load_for_many_rows(content, create)
+            return session, Trial(session, others) if others else session
+    session = create(model)
+    return session, session
+
+
+def _content_with_trees(model: "str | Path | bytes") -> bytes | None:
+    """A model of our own converter that may have trees, and is not too large to be taken apart."""
+    try:
+        content = model if isinstance(model, bytes) else Path(model).read_bytes()
+    # ONNX Runtime says what cannot be read.
+    except OSError:
+        return None
+    is_ours = SIGNATURE_ENTRY.encode() in content
+    # To import onnx, which takes a tenth of a second, must be of use.
+    has_trees = b"TreeEnsemble" in content
+    return content if is_ours and has_trees and len(content) <= _LARGE_MODEL_BYTES else None
 
 
 def _number_tensor(values: "NDArray[Any]", kind: str, column: str) -> "NDArray[Any]":

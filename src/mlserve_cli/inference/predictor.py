@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Batch = NDArray[np.float64] | Mapping[str, NDArray[Any]]
 
 
+# From so many rows of a call on, what is made ready for many may pay.
+MANY_ROWS = 200
+
+
 class Engine(StrEnum):
     """Where scoring runs."""
 

@@ -101,7 +101,8 @@ def onnx_payload(
 ) -> OnnxPayload:
     """What a manifest says of a conversion; measures the speed of both engines."""
     signature = conversion.signature
-    onnx = OnnxPredictor(conversion.model, signature, many_rows=True)
+    onnx = OnnxPredictor(conversion.model, signature)
+    many = OnnxPredictor(conversion.model, signature, many_rows=True)
     right = EstimatorPredictor(estimator, signature)
     if rows is None:
         batches = [plain_rows(estimator, signature), plausible_row(signature)]
@@ -112,7 +113,7 @@ def onnx_payload(
         # Made-up rows may be refused, and a model that was asked for without its label has no
         # prediction to be timed.
         with suppress(MlserveError):
-            speeds = measure_speed(right, onnx, batch)
+            speeds = measure_speed(right, onnx, batch, many=many)
             break
     return OnnxPayload(
         parity=conversion.parity,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlserve_cli.errors import UsageError
-from mlserve_cli.inference.predictor import Engine, Predictor
+from mlserve_cli.inference.predictor import MANY_ROWS, Engine, Predictor
 from mlserve_cli.serialization.engine_choice import choose_engine
 from mlserve_cli.serialization.libraries import warn_on_skew
 from mlserve_cli.serialization.model_format import ModelFormat
@@ -75,7 +75,7 @@ def load_predictor(
     wanted = engine or choose_engine(found, rows_per_call, total_rows).engine
     onnx = _onnx_file(found) if wanted is Engine.ONNX else None
     if onnx is not None:
-        from mlserve_cli.inference.onnx import MANY_ROWS, OnnxPredictor
+        from mlserve_cli.inference.onnx import OnnxPredictor
 
         many_rows = rows_per_call >= MANY_ROWS and (total_rows or _JOB_ROWS) >= _JOB_ROWS
         return OnnxPredictor(onnx, _known_signature(found), many_rows=many_rows)

@@ -35,12 +35,13 @@ from mlserve_cli.conversion.result import Options, Precision
 from mlserve_cli.conversion.writing import write_model
 from mlserve_cli.inference.describe import describe_estimator
 from mlserve_cli.inference.frames import to_batch
-from mlserve_cli.inference.onnx import MANY_ROWS, OnnxPredictor, create_session
+from mlserve_cli.inference.onnx import OnnxPredictor, create_session
+from mlserve_cli.inference.predictor import MANY_ROWS
 from mlserve_cli.inference.trees.ensemble import Trees
 from mlserve_cli.inference.trees.graph import TreeGraph
 from mlserve_cli.inference.trees.sorted_rows import SortedRows
 from mlserve_cli.inference.trees.trial import fastest
-from mlserve_cli.inference.trees.ways import other_ways
+from mlserve_cli.inference.trees.ways import load_for_many_rows
 
 ROWS = 600
 RANDOM = np.random.default_rng(3)
@@ -145,22 +146,23 @@ def difficult(rows: np.ndarray, model: bytes) -> np.ndarray:
 
 
 def all_ways(model: bytes) -> tuple[Any, list[Any]]:
-    session = create_session(model)
-    return session, other_ways(model, session, create_session)
+    session, ways = load_for_many_rows(model, create_session)
+    return session, ways
 
 
 def check_the_same(estimator: Any, rows: Any, target: Any, precision: Precision) -> list[type]:
     fitted = estimator.fit(rows, target)
     signature = describe_estimator(fitted)
     model = write_model(fitted, signature, Options(precision=precision))
-    session, ways = all_ways(model)
+    session = create_session(model)
+    whole, ways = all_ways(model)
     entry = session.get_inputs()[0]
     kind = np.float32 if entry.type == "tensor(float)" else np.float64
     with np.errstate(over="ignore"):
         feed = {entry.name: difficult(rows, model).astype(kind)}
     names = [output.name for output in session.get_outputs()]
     expected = session.run(names, feed)
-    for way in ways:
+    for way in (whole, *ways):
         for found, right in zip(way.run(names, feed), expected, strict=True):
             np.testing.assert_array_equal(found, right)
             assert found.dtype == right.dtype

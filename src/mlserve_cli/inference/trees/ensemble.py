@@ -5,13 +5,16 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import AttributeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from onnx import NodeProto
+
+# What a node of the graph that adds weights up says besides its trees.
+_SUM = 1
+_SIDES = ("true", "false")
 
 
 class Mode(IntEnum):
@@ -62,7 +65,7 @@ class Trees:
         """
         attributes = {entry.name: _value(entry) for entry in node.attribute}
         mode = attributes["nodes_modes"]
-        sums = attributes.get("aggregate_function", 1) == 1
+        sums = attributes.get("aggregate_function", _SUM) == _SUM
         if not sums or attributes.get("post_transform", 0) or not np.isin(mode, list(Mode)).all():
             raise ValueError(f"The trees of {node.name} compare or add up in another way.")
         splits = attributes["nodes_splits"].astype(np.float64)
@@ -70,7 +73,6 @@ class Trees:
         if np.isnan(splits).any() or (np.isneginf(splits) & (mode == Mode.LESS)).any():
             raise ValueError(f"The trees of {node.name} compare with what has no order.")
         feature = attributes["nodes_featureids"]
-        sides = ("true", "false")
         return cls(
             roots=attributes["tree_roots"],
             feature=feature,
@@ -79,8 +81,8 @@ class Trees:
             missing_true=np.asarray(
                 attributes.get("nodes_missing_value_tracks_true", np.zeros(feature.size)), np.bool_
             ),
-            child=np.array([attributes[f"nodes_{side}nodeids"] for side in sides]),
-            is_leaf=np.array([attributes[f"nodes_{side}leafs"] for side in sides], np.bool_),
+            child=np.array([attributes[f"nodes_{side}nodeids"] for side in _SIDES]),
+            is_leaf=np.array([attributes[f"nodes_{side}leafs"] for side in _SIDES], np.bool_),
             weight=attributes["leaf_weights"],
             target=attributes["leaf_targetids"],
             targets=attributes["n_targets"],
@@ -92,6 +94,74 @@ class Trees:
         while level.size:
             yield level
             level = self.child[:, level][~self.is_leaf[:, level]]
+
+    def apart(self) -> "list[Trees]":
+        """Each tree by itself.
+
+        Raises:
+            ValueError: Their nodes or leaves are not one after the other.
+        """
+        nodes = np.append(self.roots, self.feature.size)
+        last = np.where(self.is_leaf, self.child, 0).max(axis=0)
+        first = np.where(self.is_leaf, self.child, self.weight.size).min(axis=0)
+        if nodes[0] or (np.diff(nodes) < 1).any():
+            raise ValueError("The nodes of the trees are not one after the other.")
+        leaves = np.append(np.minimum.reduceat(first, self.roots), self.weight.size)
+        if leaves[0] or (np.maximum.reduceat(last, self.roots) != leaves[1:] - 1).any():
+            raise ValueError("The leaves of the trees are not one after the other.")
+        return [
+            self._part(slice(*nodes[k : k + 2].tolist()), slice(*leaves[k : k + 2].tolist()))
+            for k in range(self.roots.size)
+        ]
+
+    def _part(self, nodes: slice, leaves: slice) -> "Trees":
+        is_leaf = self.is_leaf[:, nodes]
+        return Trees(
+            roots=np.zeros(1, np.int64),
+            feature=self.feature[nodes],
+            split=self.split[nodes],
+            mode=self.mode[nodes],
+            missing_true=self.missing_true[nodes],
+            child=self.child[:, nodes] - np.where(is_leaf, leaves.start, nodes.start),
+            is_leaf=is_leaf,
+            weight=self.weight[leaves],
+            target=self.target[leaves],
+            targets=self.targets,
+        )
+
+    def to_node(self, source: str, result: str, domain: str) -> NodeProto:
+        """A `TreeEnsemble` of these trees.
+
+        Args:
+            source: Name of the values that they compare.
+            result: Name of the sums of weights.
+            domain: Where ONNX has the operator.
+        """
+        integers = {
+            "tree_roots": self.roots,
+            "nodes_featureids": self.feature,
+            "nodes_missing_value_tracks_true": self.missing_true.astype(np.int64),
+            "leaf_targetids": self.target,
+        }
+        for side, child, is_leaf in zip(_SIDES, self.child, self.is_leaf, strict=True):
+            integers[f"nodes_{side}nodeids"] = child
+            integers[f"nodes_{side}leafs"] = is_leaf.astype(np.int64)
+        tensors = {
+            "nodes_splits": self.split.astype(self.weight.dtype),
+            "nodes_modes": self.mode,
+            "leaf_weights": self.weight,
+        }
+        node = helper.make_node(
+            "TreeEnsemble", [source], [result], domain=domain,
+            n_targets=self.targets, aggregate_function=_SUM, post_transform=0,
+            **{name: numpy_helper.from_array(values) for name, values in tensors.items()},
+        )  # fmt: skip
+        # To let onnx find out that a list is of integers takes longer than all else.
+        node.attribute.extend(
+            AttributeProto(name=name, type=AttributeProto.INTS, ints=values.tolist())
+            for name, values in integers.items()
+        )
+        return node
 
 
 def _value(attribute: "AttributeProto") -> Any:

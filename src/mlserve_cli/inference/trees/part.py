@@ -6,12 +6,13 @@ from onnx import ValueInfoProto, helper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import onnxruntime as ort
     from numpy.typing import NDArray
     from onnx import ModelProto, NodeProto
 
-    CreateSession = Callable[[bytes], ort.InferenceSession]
+    CreateSession = Callable[[str | Path | bytes], ort.InferenceSession]
 
 
 class Part:

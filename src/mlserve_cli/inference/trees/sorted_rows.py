@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlserve_cli.inference.trees.part import Between
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-    from onnx import ModelProto
 
     from mlserve_cli.inference.trees.ensemble import Trees
-    from mlserve_cli.inference.trees.part import CreateSession
+    from mlserve_cli.inference.trees.part import Between
     from mlserve_cli.inference.trees.trial import Runner
 
 # Splits that tell how similar rows are.
@@ -81,25 +78,17 @@ class SortedRows:
     """A model of large trees. Safe to call from several threads at once.
 
     Args:
-        model: The model.
         splits: Of its large trees.
         source: Name of the values that they compare, which no trees have to do with.
         session: Scores the model.
-        create: Makes a session of a serialized model.
+        between: Tells those values.
     """
 
-    def __init__(
-        self,
-        model: "ModelProto",
-        splits: Splits,
-        source: str,
-        session: "Runner",
-        create: "CreateSession",
-    ) -> None:
+    def __init__(self, splits: Splits, source: str, session: "Runner", between: "Between") -> None:
         self._source = source
         self._splits = splits.usual()
         self._session = session
-        self._between = Between(model, {source}, create)
+        self._between = between
 
     def run(self, names: "Sequence[str]", feed: "Mapping[str, NDArray[Any]]", /) -> list[Any]:
         """The outputs of these names, as a session gives them.
