@@ -1,1 +1,1 @@
-"""Ensembles of trees, scored in other ways than by ONNX Runtime as it is where there are many rows."""
+"""Ensembles of trees, scored in other ways than ONNX Runtime's where there are many rows."""
