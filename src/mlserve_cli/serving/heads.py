@@ -30,6 +30,7 @@ class RequestHead(msgspec.Struct, frozen=True, gc=False):
         noted: Header fields that matter.
         body_bytes: Length of the body that follows.
         may_be_single: Whether that may be one row of numbers; see `single_rows`.
+        content: Its bytes, of a head that is remembered.
     """
 
     endpoint: "Endpoint"
@@ -37,6 +38,7 @@ class RequestHead(msgspec.Struct, frozen=True, gc=False):
     noted: Headers
     body_bytes: int
     may_be_single: bool
+    content: bytes = b""
 
 
 class RequestHeads:
@@ -68,7 +70,7 @@ class RequestHeads:
             return
         if len(self._known) >= _MOST_HEADS:
             self._known.clear()
-        self._known[first] = head
+        self._known[first] = msgspec.structs.replace(head, content=first + HEAD_END)
 
 
 def without_upgrade(data: bytes) -> bytes:

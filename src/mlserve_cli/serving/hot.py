@@ -52,8 +52,8 @@ class HotProtocol(Connection):
 
     __slots__ = (
         *("_answer_heads", "_arrival", "_asked", "_beginning", "_call", "_clock", "_endpoint"),
-        *("_find_head", "_framing_bytes", "_head_bytes", "_headers", "_is_named", "_noted"),
-        *("_parts", "_scored_arrival", "_single_rows", "gateway", "started"),
+        *("_find_head", "_framing_bytes", "_head_bytes", "_headers", "_is_named", "_last_head"),
+        *("_noted", "_parts", "_scored_arrival", "_single_rows", "gateway", "started"),
     )
 
     shared: ClassVar["Shared"]
@@ -68,6 +68,8 @@ class HotProtocol(Connection):
         self._clock = shared.gateway.clock
         # The endpoint of the request under way; None where the application answers it.
         self._endpoint: Endpoint | None = None
+        # The remembered head that the last request had: most clients write the same again.
+        self._last_head: RequestHead | None = None
         # What waits for its answer, and since when.
         self._asked: RequestHead
         self._call: Call | None = None
@@ -106,12 +108,18 @@ class HotProtocol(Connection):
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         if not self.is_reading and not self._head_bytes:
-            head, _, body = data.partition(HEAD_END)
-            known = self._find_head(head)
-            if known is not None and len(body) == known.body_bytes and self.cycle.response_complete:
-                self._begin(known, body)
-                return
+            known = self._last_head
+            if known is None or not data.startswith(known.content):
+                known = self._last_head = self._find_head(data.partition(HEAD_END)[0])
+            if known is not None and self.cycle.response_complete:
+                body = data[len(known.content) :]
+                if len(body) == known.body_bytes:
+                    self._begin(known, body)
+                    return
             self._beginning = data
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         if self._in_head:
             if b"pgrade" in data:
                 data = without_upgrade(data)
@@ -120,9 +128,6 @@ class HotProtocol(Connection):
                 return
         else:
             self._framing_bytes += len(data)
-        self._parse(data)
-
-    def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -293,12 +298,18 @@ class HotProtocol(Connection):
     def take(self, body: bytes) -> None:
         """Sends a good answer."""
         defaults = self.server_state.default_headers
-        stays_open = self._exchange.keep_alive
-        if stays_open and not self._is_named:
-            self._send(self._answer_heads.good(body, defaults) + body)
+        exchange, transport = self._exchange, self.transport
+        if exchange.keep_alive and not self._is_named and not transport.is_closing():
+            # As `_send`, of which little applies to a small request.
+            exchange.response_complete = True
+            transport.write(self._answer_heads.good(body, defaults) + body)
+            if self.is_reading:
+                self.events += 1
+            if self.pipeline or self._refusal is not None:
+                self.on_response_complete()
             return
         request_id = self._arrival.request_id
-        if stays_open and request_id:
+        if exchange.keep_alive and request_id:
             self._send(self._answer_heads.named(body, defaults, request_id) + body)
         else:
             self._write(Reply(body, headers=((REQUEST_ID, request_id),) if request_id else ()))

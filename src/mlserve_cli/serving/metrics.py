@@ -100,13 +100,14 @@ class ServingMetrics(Registry):
         Args:
             model: The model that was asked.
             protocol: Their protocol.
-            seconds: From the end of each body to its answer.
+            seconds: From the end of each body to its answer, the longest first.
             size_bytes: Of the bodies of all requests and of all answers.
         """
         answered = self._answered.get((model, protocol)) or self._add_answered(model, protocol)
         numbers = answered.seconds
+        low, high = bisect_left(FINE_SECONDS, seconds[-1]), bisect_left(FINE_SECONDS, seconds[0])
         for value in seconds:
-            numbers[bisect_left(FINE_SECONDS, value) + 1] += 1.0
+            numbers[bisect_left(FINE_SECONDS, value, low, high) + 1] += 1.0
         numbers[0] += sum(seconds)
         answered.received[0] += size_bytes[0]
         answered.sent[0] += size_bytes[1]

@@ -29,7 +29,7 @@ def test_requests_are_summed_over_models_protocols_and_those_that_named_no_model
     fake: type[FakePredictor],
 ) -> None:
     metrics, model = ServingMetrics(), LoadedModel("m", 2, fake())
-    metrics.count_good(model, "native", [0.001] * 90 + [0.1] * 10, (0, 0))
+    metrics.count_good(model, "native", [0.1] * 10 + [0.001] * 90, (0, 0))
     metrics.count_request(model, "v2", 422, 0.001)
     metrics.count_request(LoadedModel("m", 1, fake()), "v2", 500, 0.001)
     metrics.count_request(None, "native", 404, 0.001)
