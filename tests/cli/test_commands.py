@@ -251,9 +251,12 @@ def test_a_tampered_file_is_named(mlserve: Any, iris: Any, tmp_path: Path) -> No
         assert "models/model/1/model.joblib is not the file that was saved" in finished.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "times"),
+    [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGHUP, 1), (signal.SIGTERM, 20)],
+)
 def test_an_interrupted_run_leaves_nothing(
-    clean_environment: dict[str, str], iris: Any, tmp_path: Path, number: int
+    clean_environment: dict[str, str], iris: Any, tmp_path: Path, number: int, times: int
 ) -> None:
     command = [str(Path(sys.executable).with_name("mlserve")), "batch-predict", "-", "out.csv"]
     process = subprocess.Popen(
@@ -271,7 +274,9 @@ def test_an_interrupted_run_leaves_nothing(
     while len(list(tmp_path.iterdir())) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert len(list(tmp_path.iterdir())) == 3
-    process.send_signal(number)
+    for _ in range(times):
+        process.send_signal(number)
+        time.sleep(0.001)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert b"Traceback" not in stderr

@@ -44,6 +44,14 @@ def test_minutes_hold_what_came_in_them(tmp_path: Path) -> None:
     assert read_history(tmp_path, NOON + 1000) == []
 
 
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    with History(tmp_path, "a") as history:
+        history.add({IRIS: traffic(3)}, NOON)
+        found = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    assert found == dict.fromkeys(found, 0)
+    assert HISTORY_NAME in found
+
+
 def test_a_process_that_replaces_another_one_counts_nothing_twice_and_forgets_nothing(
     tmp_path: Path,
 ) -> None:

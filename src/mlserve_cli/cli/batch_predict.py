@@ -281,7 +281,8 @@ def _told(report: "BatchReport", reason: str, batch_rows: int | None) -> str:
     if report.resumed_rows:
         lines.append(f"The first {report.resumed_rows:,} rows were finished before.")
     if report.skipped:
-        lines.append(f"{report.skipped:,} rows could not be scored; they are in {report.errors}")
+        those = "1 row" if report.skipped == 1 else f"{report.skipped:,} rows"
+        lines.append(f"{those} could not be scored, see {report.errors}")
     return "\n".join(lines)
 
 

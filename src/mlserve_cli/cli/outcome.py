@@ -70,7 +70,8 @@ def _fail(error: MlserveError) -> NoReturn:
 
 
 def _terminate(number: int, _: FrameType | None) -> NoReturn:
-    # Unwinds the stack, so that temporary files are removed.
+    # Unwinds the stack, so that temporary files are removed; asked once more, that goes on.
+    signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 

@@ -55,6 +55,8 @@ class History:
     def __init__(self, folder: Path, server: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / HISTORY_NAME
+        # SQLite gives the files beside it the same mode.
+        path.touch(mode=0o600)
         # Autocommit: transactions begin and end where it is said.
         self._database = sqlite3.connect(
             path, timeout=_LOCKED_SECONDS, isolation_level=None, check_same_thread=False

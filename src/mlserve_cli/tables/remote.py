@@ -5,6 +5,7 @@ fsspec finds and reads them. It and the packages of a store are imported when a 
 
 import io
 import itertools
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _BLOCK_BYTES = 1 << 22
 _BLOCKS = 3
 # What is fetched beyond a read where reads jump: the tables of contents of a file are small.
 _JUMPING_BYTES = 1 << 16
+
+_UNHEARD = logging.NullHandler()
 
 _CONNECT_SECONDS = 15
 _READ_SECONDS = 60
@@ -148,6 +151,8 @@ def connect(uri: str) -> Remote:
             path = kind._strip_protocol(place)
     except ImportError as error:
         raise MissingExtraError(f"Reaching {shown_uri(uri)}", store.extra) from error
+    # It would print the tracebacks of what is told here as one error.
+    logging.getLogger("gcsfs").addHandler(_UNHEARD)
     return Remote(uri, store, filesystem, path)
 
 

@@ -111,7 +111,7 @@ def test_weights_of_any_size_are_added_up_in_their_order() -> None:
     ("name", "values"), [("nodes_truenodeids", [2, 1, 0]), ("tree_roots", [1, 0, 2])]
 )
 def test_trees_in_disorder_stay_together(name: str, values: list[int]) -> None:
-    known = {
+    known: dict[str, Any] = {
         "tree_roots": [0, 1, 2],
         "nodes_featureids": [0, 0, 0],
         "nodes_truenodeids": [0, 1, 2],
