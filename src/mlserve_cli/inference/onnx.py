@@ -1,7 +1,7 @@
 """Scoring with ONNX Runtime; neither scikit-learn nor pandas is imported."""
 
+import logging
 import sys
-from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mlserve_cli.inference.trees.part import CreateSession
     from mlserve_cli.inference.trees.trial import Runner
     from mlserve_cli.signature import Signature
+
+_LOGGER = logging.getLogger("mlserve")
 
 # Converted models look a value up beyond the end where the estimator would refuse the row.
 _REFUSAL = "out of data bounds"
@@ -247,14 +249,15 @@ def _load(
     """A session, and what scores many rows."""
     content = _content_with_trees(model) if many_rows else None
     if content is not None:
-        from google.protobuf.message import DecodeError
-
         from mlserve_cli.inference.trees.trial import Trial
         from mlserve_cli.inference.trees.ways import load_for_many_rows
 
-        # What is wrong with it is told below, with its name.
-        with suppress(DecodeError, CorruptArtifactError):
+        try:
             session, others = load_for_many_rows(content, create)
+        # Nobody has looked at it yet: ONNX Runtime loads it all the same, or tells what is wrong.
+        except Exception:
+            _LOGGER.debug("the trees are left as they are", exc_info=True)
+        else:
             return session, Trial(session, others) if others else session
     session = create(model)
     return session, session

@@ -128,8 +128,11 @@ def test_so_many_trees_that_their_tables_are_parted() -> None:
 
 
 def test_more_leaves_than_a_word_has_bits_are_refused() -> None:
-    with pytest.raises(ValueError, match="65 leaves or more; 64 are the most"):
+    with pytest.raises(ValueError, match="more than 64 leaves"):
         BitVectors(ensemble([chain(65)], 1, np.float64))
+    # A table with a place for each leaf of the largest tree would have 2.4 GB.
+    with pytest.raises(ValueError, match="A tree has 60,000 leaves; 64 are the most"):
+        BitVectors(ensemble([chain(60_000), *[chain(2)] * 5_000], 1, np.float64))
 
 
 def test_trees_of_very_large_tables_are_refused() -> None:

@@ -33,6 +33,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from mlserve_cli.conversion.result import Options, Precision
 from mlserve_cli.conversion.writing import write_model
+from mlserve_cli.errors import CorruptArtifactError
 from mlserve_cli.inference.describe import describe_estimator
 from mlserve_cli.inference.frames import to_batch
 from mlserve_cli.inference.onnx import OnnxPredictor, create_session
@@ -348,3 +349,79 @@ def test_nodes_that_compare_otherwise_are_refused(mode: int, split: float) -> No
     )
     with pytest.raises(ValueError, match="compare"):
         Trees.of_node(node)
+
+
+WHOLE: dict[str, Any] = {
+    "tree_roots": [0, 2],
+    "nodes_featureids": [0, 0, 0],
+    "nodes_truenodeids": [1, 0, 3],
+    "nodes_trueleafs": [0, 1, 1],
+    "nodes_falsenodeids": [1, 2, 4],
+    "nodes_falseleafs": [1, 1, 1],
+    "leaf_targetids": [0] * 5,
+    "n_targets": 1,
+}
+
+
+def trees(**changed: list[int]) -> Trees:
+    tensors = {
+        "nodes_modes": numpy_helper.from_array(np.zeros(3, np.uint8)),
+        "nodes_splits": numpy_helper.from_array(np.zeros(3)),
+        "leaf_weights": numpy_helper.from_array(np.zeros(5)),
+    }
+    return Trees.of_node(
+        helper.make_node("TreeEnsemble", ["x"], ["y"], **WHOLE | tensors | changed)
+    )
+
+
+def test_whole_trees_are_read() -> None:
+    assert [level.tolist() for level in trees().levels()] == [[0, 2], [1]]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"nodes_truenodeids": [0, 0, 3]},
+        {"nodes_truenodeids": [1, 0, 3], "nodes_trueleafs": [0, 0, 1]},
+        {"nodes_truenodeids": [2, 0, 3]},
+        {"nodes_truenodeids": [7, 0, 3]},
+        {"nodes_truenodeids": [-1, 0, 3]},
+        {"nodes_falsenodeids": [1, 2, 5]},
+        {"nodes_featureids": [0, -1, 0]},
+        {"nodes_featureids": [0, 0]},
+        {"tree_roots": [0, 3]},
+        {"tree_roots": [-3, 2]},
+        {"tree_roots": [0, 0]},
+        {"leaf_targetids": [0, 0, 0, 0, 1]},
+        {"leaf_targetids": [0]},
+        {"nodes_trueleafs": [0, 1]},
+    ],
+)
+def test_what_is_no_tree_is_refused(changed: dict[str, list[int]]) -> None:
+    with pytest.raises(ValueError, match=r"trees|shape|inhomogeneous"):
+        trees(**changed)
+
+
+def test_a_file_that_forges_its_trees_is_left_to_onnx_runtime() -> None:
+    model, signature = boosted()
+    proto = onnx.load_from_string(model)
+    node = next(node for node in proto.graph.node if node.op_type == "TreeEnsemble")
+    for attribute in list(node.attribute):
+        if attribute.name == "leaf_targetids":
+            node.attribute.remove(attribute)
+    with pytest.raises(CorruptArtifactError):
+        OnnxPredictor(proto.SerializeToString(), signature, many_rows=True)
+
+
+class Failing:
+    """Cannot score."""
+
+    def run(self, names: Sequence[str], feed: Any, /) -> list[Any]:
+        raise IndexError
+
+
+def test_a_way_that_fails_is_left() -> None:
+    session, _ = all_ways(boosted()[0])
+    feed = {"features": np.resize(NUMBERS, (1_000, 6))}
+    names = [session.get_outputs()[0].name]
+    assert fastest(session, [Failing()], names, feed) is session

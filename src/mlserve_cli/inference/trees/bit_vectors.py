@@ -52,10 +52,9 @@ class BitVectors:
 
     def __init__(self, trees: Trees, most_groups: int = MOST_GROUPS) -> None:
         # Where the leaves of large trees stand takes long to find out.
-        most = -(-trees.weight.size // trees.roots.size)
-        places = Places(trees) if most <= MOST_LEAVES else None
-        if places is None or (most := int(places.leaves.max())) > MOST_LEAVES:
-            raise ValueError(f"A tree has {most:,} leaves or more; {MOST_LEAVES} are the most.")
+        if trees.weight.size > MOST_LEAVES * trees.roots.size:
+            raise ValueError(f"Trees have more than {MOST_LEAVES} leaves.")
+        places = Places(trees, MOST_LEAVES)
         targets = places.targets(trees)
         cuts = list(_cuts(places))
         if len(cuts) > most_groups:

@@ -61,7 +61,8 @@ class Trees:
         """The trees of a `TreeEnsemble`.
 
         Raises:
-            ValueError: It compares with a set, or otherwise than our own converter's.
+            ValueError: It compares with a set, or otherwise than our own converter's, or its nodes
+                are no trees.
         """
         attributes = {entry.name: _value(entry) for entry in node.attribute}
         mode = attributes["nodes_modes"]
@@ -73,7 +74,7 @@ class Trees:
         if np.isnan(splits).any() or (np.isneginf(splits) & (mode == Mode.LESS)).any():
             raise ValueError(f"The trees of {node.name} compare with what has no order.")
         feature = attributes["nodes_featureids"]
-        return cls(
+        found = cls(
             roots=attributes["tree_roots"],
             feature=feature,
             split=splits,
@@ -87,6 +88,27 @@ class Trees:
             target=attributes["leaf_targetids"],
             targets=attributes["n_targets"],
         )
+        if not found._are_trees():
+            raise ValueError(f"The nodes of {node.name} are not those of trees.")
+        return found
+
+    def _are_trees(self) -> bool:
+        """Whether each node and leaf is there, and each node is reached in one way at most."""
+        nodes, leaves = self.feature.size, self.weight.size
+        if len({nodes, self.split.size, self.mode.size, self.missing_true.size}) > 1:
+            return False
+        if self.child.shape != (2, nodes) or self.target.size != leaves:
+            return False
+        reached = np.concatenate((self.roots, self.child[~self.is_leaf]))
+        bounds = [
+            (self.feature, np.iinfo(np.int64).max),
+            (reached, nodes),
+            (self.child[self.is_leaf], leaves),
+            (self.target, self.targets),
+        ]
+        if any(((values < 0) | (values >= bound)).any() for values, bound in bounds):
+            return False
+        return bool(self.roots.size) and bool((np.bincount(reached) <= 1).all())
 
     def levels(self) -> "Iterator[NDArray[np.int64]]":
         """The nodes by their distance from the root."""
@@ -175,6 +197,13 @@ def _value(attribute: "AttributeProto") -> Any:
 class Places:
     """Where the nodes and leaves of an ensemble stand; the leaves of a tree count from the left.
 
+    Args:
+        trees: The ensemble.
+        most_leaves: How many leaves a tree may have.
+
+    Raises:
+        ValueError: One has more.
+
     Attributes:
         leaves: How many leaves each tree has.
         leaf: Leaf at each place of each tree, shape `(trees, places)`; 0 beyond the last.
@@ -183,7 +212,7 @@ class Places:
         middle: First leaf on its false side.
     """
 
-    def __init__(self, trees: Trees) -> None:
+    def __init__(self, trees: Trees, most_leaves: int) -> None:
         nodes = trees.feature.size
         levels = list(trees.levels())
         # Leaves below each side of a node, from the lowest nodes up.
@@ -193,7 +222,10 @@ class Places:
                 inner = level[~trees.is_leaf[side, level]]
                 below[side, inner] = below[:, trees.child[side, inner]].sum(axis=0)
         self.leaves = below[:, trees.roots].sum(axis=0)
-        self.leaf = np.zeros((trees.roots.size, int(self.leaves.max())), np.int64)
+        # Of all trees, most may be small.
+        if (most := int(self.leaves.max())) > most_leaves:
+            raise ValueError(f"A tree has {most:,} leaves; {most_leaves} are the most.")
+        self.leaf = np.zeros((trees.roots.size, most), np.int64)
         self.tree = np.zeros(nodes, np.int64)
         self.tree[trees.roots] = np.arange(trees.roots.size)
         self.first = np.zeros(nodes, np.int64)
