@@ -25,6 +25,11 @@ AMOUNT = np.nan_to_num(ROWS).sum(axis=1) + RANDOM.normal(size=800)
 CLASSES = np.digitize(AMOUNT, [0.0])
 
 
+@pytest.fixture(autouse=True)
+def small_trees_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlserve_cli.inference.trees.separated._LARGE_LEAVES", 1)
+
+
 def written(estimator: Any, precision: Precision = Precision.FLOAT64) -> bytes:
     return write_model(estimator, describe_estimator(estimator), Options(precision=precision))
 
@@ -129,6 +134,15 @@ def test_trees_in_disorder_stay_together(name: str, values: list[int]) -> None:
     )  # fmt: skip
     with pytest.raises(ValueError, match="one after the other"):
         Trees.of_node(node).apart()
+
+
+@pytest.mark.parametrize(("leaves", "nodes"), [(255, 1), (256, 3)])
+def test_only_large_trees_are_taken_apart(
+    monkeypatch: pytest.MonkeyPatch, leaves: int, nodes: int
+) -> None:
+    monkeypatch.setattr("mlserve_cli.inference.trees.separated._LARGE_LEAVES", 256)
+    estimator = ExtraTreesRegressor(3, max_leaf_nodes=leaves, random_state=0).fit(ROWS, AMOUNT)
+    assert len(tree_counts(separated(written(estimator)))) == nodes
 
 
 def test_more_trees_than_are_worth_their_nodes_stay_together(

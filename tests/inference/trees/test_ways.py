@@ -193,7 +193,10 @@ LARGE: dict[str, tuple[Any, Any, Any]] = {
 @pytest.mark.parametrize("precision", [Precision.FLOAT64, Precision.FLOAT32])
 @pytest.mark.parametrize("name", LARGE)
 @pytest.mark.filterwarnings("ignore")
-def test_large_trees_are_given_sorted_rows(name: str, precision: Precision) -> None:
+def test_large_trees_are_given_sorted_rows(
+    name: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlserve_cli.inference.trees.separated._LARGE_LEAVES", 65)
     assert check_the_same(*LARGE[name], precision) == [SortedRows]
 
 
